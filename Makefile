@@ -1,0 +1,33 @@
+# The first run of any target sets everything up; later ones start in seconds.
+#
+#   ROS_DISTRO=kilted   the ROS 2 wheels to use (default jazzy; a sourced ROS 2 comes first)
+#   PYTHON=python3.12   the Python to use (default python3)
+#   SOURCE=folder       what the demo's camera shows: synthetic, a folder, a video, a camera index
+#   TESTS=test/x.py     what to test, and options of pytest
+
+SOURCE ?= synthetic
+TESTS ?= test
+
+help:
+	@echo 'make demo   segment a camera through ROS 2 nodes (SOURCE=synthetic, folder, video, index)'
+	@echo 'make test   run all tests'
+	@echo 'make shell  open a shell in which the nodes and the enet command run'
+	@echo 'make setup  only install and build what is missing'
+	@echo 'make clean  remove all that set-up made'
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@scripts/run demo --source '$(SOURCE)'
+
+test: setup
+	@scripts/run pytest $(TESTS)
+
+shell: setup
+	@scripts/run
+
+clean:
+	rm -rf .work
+
+.PHONY: help setup demo test shell clean

@@ -1,0 +1,167 @@
+"""A camera for where there is none: the frames of a source as ROS messages."""
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+
+from enet_ros.config import ReplayConfig
+from enet_ros.errors import BadInput
+from enet_ros.ros.convert import array_to_image, camera_info_from_pinhole
+from enet_ros.ros.parameters import Parameters
+from enet_ros.ros.spin import spin
+from enet_ros.sources import open_source
+
+# A reliable publisher serves subscribers of both kinds.
+FRAME_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+
+
+class ReplayNode(Node):
+    """Publishes the frames of a source at a rate, or one by one on request.
+
+    Topics: `~/image` (rgb8), `~/camera_info` where the camera is known, `~/truth` (mono8 class
+    ids) where there are labels; all of one frame with one stamp, the image last.
+    Services (Trigger): `~/next` publishes the next readable frame and answers with its stamp in
+    seconds, or without success and with the reason where there is none; `~/restart` goes back
+    to the first frame, and tries once more to open a source that could not be opened.
+    """
+
+    def __init__(self):
+        super().__init__('replay_node')
+        self.parameters = Parameters(self, ReplayConfig)
+        self.source = self.frames = self.timer = None
+        self.rate = 0.0
+        self.outputs = {}
+        self.published = self.unreadable = 0
+        self.reported = set()
+        self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.restart()
+        self.create_service(Trigger, '~/next', self._on_next)
+        self.create_service(Trigger, '~/restart', self._on_restart)
+        self._every_second()
+        self.create_timer(1.0, self._every_second)
+
+    def restart(self):
+        """Go to the first frame, opening the source where that is still to be done."""
+        self.stopped = None  # (level, reason) once there are no more frames
+        try:
+            if self.source is None:
+                self._open(self.parameters.read())
+            self._begin()
+        except BadInput as error:
+            self._stop(DiagnosticStatus.ERROR, str(error))
+
+    def close(self):
+        """Let go of the source."""
+        if self.source is not None:
+            self.source.close()
+
+    def _open(self, config):
+        self.source = open_source(config.source, width=config.width, height=config.height,
+                                  seed=config.seed)
+        topics = {'image': Image}
+        if self.source.camera is not None:
+            topics['camera_info'] = CameraInfo
+        if self.source.labelled:
+            topics['truth'] = Image
+        for topic, kind in topics.items():
+            self.outputs[topic] = self.create_publisher(kind, f'~/{topic}', FRAME_QOS)
+
+    def _begin(self):
+        self.frames = iter(self.source)
+        self.published_before = self.published
+
+    def _stop(self, level, reason):
+        self.stopped = level, reason
+        log = self.get_logger()
+        (log.info if level == DiagnosticStatus.OK else log.error)(reason)
+
+    def _advance(self):
+        """Publish one frame and return its header, or None where it is unreadable or the end."""
+        try:
+            return self._publish(next(self.frames))
+        except BadInput as error:
+            self._skip(str(error))
+        except StopIteration:
+            self._end(self.parameters.read())
+        return None
+
+    def _publish(self, frame):
+        header = Header(stamp=self.get_clock().now().to_msg(),
+                        frame_id=self.get_parameter('frame_id').value)
+        if frame.truth is not None:
+            self.outputs['truth'].publish(array_to_image(frame.truth, 'mono8', header))
+        if self.source.camera is not None:
+            info = camera_info_from_pinhole(self.source.camera, header)
+            self.outputs['camera_info'].publish(info)
+        self.outputs['image'].publish(array_to_image(frame.image, 'rgb8', header))
+        self.published += 1
+        return header
+
+    def _skip(self, reason):
+        self.unreadable += 1
+        if reason not in self.reported:  # else a loop would say it again and again
+            self.reported.add(reason)
+            self.get_logger().warning(f'frame skipped: {reason}')
+
+    def _end(self, config):
+        if self.published == self.published_before:
+            self._stop(DiagnosticStatus.ERROR, f'source {config.source!r} has no readable frame; '
+                       'see the warnings before, then call ~/restart')
+        elif config.loop:
+            self._begin()
+        else:
+            self._stop(DiagnosticStatus.OK, f'source {config.source!r} has ended')
+
+    def _tick(self):
+        if self.stopped is None:
+            self._advance()
+
+    def _on_next(self, request, response):
+        header = None
+        while header is None and self.stopped is None:
+            header = self._advance()
+        response.success = header is not None
+        if header is None:
+            response.message = self.stopped[1]
+        else:
+            response.message = f'{header.stamp.sec}.{header.stamp.nanosec:09d}'
+        return response
+
+    def _on_restart(self, request, response):
+        self.restart()
+        response.success = self.stopped is None
+        response.message = '' if self.stopped is None else self.stopped[1]
+        return response
+
+    def _every_second(self):
+        try:
+            self._keep_rate(self.parameters.read().rate_hz)
+        except BadInput as error:
+            if self.stopped is None:
+                self._stop(DiagnosticStatus.ERROR, str(error))
+        level, message = self.stopped or (DiagnosticStatus.OK, 'playing')
+        source = self.get_parameter('source').value
+        values = {'source': source, 'frames published': self.published,
+                  'frames unreadable': self.unreadable, 'rate in Hz': self.rate}
+        status = DiagnosticStatus(
+            level=level, name=f'{self.get_name()}: source', message=message, hardware_id=source,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self.diagnostics.publish(array)
+
+    def _keep_rate(self, rate):
+        """Follow the parameter rate_hz."""
+        if rate == self.rate:
+            return
+        if self.timer is not None:
+            self.destroy_timer(self.timer)
+        self.timer = self.create_timer(1.0 / rate, self._tick) if rate else None
+        self.rate = rate
+
+
+def main():
+    return spin(ReplayNode)

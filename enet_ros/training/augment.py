@@ -1,0 +1,54 @@
+"""Random changes to training frames that keep their labels true."""
+
+import cv2
+import numpy as np
+
+from enet_ros.labels import UNLABELLED
+
+SCALES = (0.5, 2.0)
+
+
+def random_crop(image, labels, size, rng):
+    """Scale, flip and crop a frame in one resampling.
+
+    image uint8 (H, W, 3), labels uint8 (H, W), size (height, width) in pixels -> the same of
+    that size. The scale is drawn evenly in its logarithm from SCALES; where the scaled frame is
+    smaller than the crop, the rest is grey and unlabelled.
+    """
+    height, width = size
+    scale = np.exp(rng.uniform(*np.log(SCALES)))
+    flip = rng.random() < 0.5
+    scaled_width, scaled_height = image.shape[1] * scale, image.shape[0] * scale
+    left = rng.uniform(min(0.0, scaled_width - width), max(0.0, scaled_width - width))
+    top = rng.uniform(min(0.0, scaled_height - height), max(0.0, scaled_height - height))
+    # Both maps take pixel centres to pixel centres: x -> scale * (x + 0.5) - 0.5 - left.
+    matrix = np.array([[scale, 0.0, 0.5 * scale - 0.5 - left],
+                       [0.0, scale, 0.5 * scale - 0.5 - top]])
+    if flip:
+        matrix[0] = [-scale, 0.0, width - 1 - matrix[0, 2]]
+    if scale < 1.0:
+        # Sampling every other pixel of a sharp frame would alias.
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)
+    return (
+        cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR,
+                       borderValue=(128, 128, 128)),
+        cv2.warpAffine(labels, matrix, (width, height), flags=cv2.INTER_NEAREST,
+                       borderValue=UNLABELLED),
+    )
+
+
+def random_light(image, rng):
+    """Change exposure, contrast, gamma, colour cast and saturation of an image.
+
+    image uint8 (H, W, 3) -> the same. One look-up table a channel, then a blend with the grey
+    image.
+    """
+    level = np.linspace(0.0, 1.0, 256)[:, None]
+    gain = np.exp(rng.uniform(-0.3, 0.3)) * np.exp(rng.uniform(-0.08, 0.08, 3))
+    table = np.clip(level * gain, 0.0, 1.0) ** np.exp(rng.uniform(-0.3, 0.3))
+    table = (table - 0.5) * np.exp(rng.uniform(-0.25, 0.25)) + 0.5 + rng.uniform(-0.06, 0.06)
+    table = (255 * np.clip(table, 0.0, 1.0)).astype(np.uint8)  # (256, 3)
+    image = cv2.LUT(image, table[None])
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    saturation = rng.uniform(0.6, 1.4)
+    return cv2.addWeighted(image, saturation, grey, 1.0 - saturation, 0.0)

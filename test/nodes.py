@@ -1,0 +1,148 @@
+"""Nodes as processes, and a probe that talks with them over DDS; every wait has an end."""
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+# Not the domain of a robot nearby, and not that of another run of the tests.
+DOMAIN = 20 + os.getpid() % 80
+PATIENCE = 60.0  # seconds; far more than anything takes on a busy machine
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL,
+                     reliability=ReliabilityPolicy.RELIABLE)
+CAMERA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+class NodeProcess:
+    """An executable of the package that runs as a process of its own."""
+
+    def __init__(self, executable, log, parameters=None, remaps=None):
+        arguments = ['--ros-args']
+        for name, value in (parameters or {}).items():
+            arguments += ['-p', f'{name}:={value}']
+        for name, target in (remaps or {}).items():
+            arguments += ['-r', f'{name}:={target}']
+        self.log = log
+        with open(log, 'w') as output:
+            self.process = subprocess.Popen(
+                [executable, *arguments], stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), 'OMP_NUM_THREADS': '1'})
+
+    @property
+    def alive(self):
+        return self.process.poll() is None
+
+    def output(self):
+        """Return all that the process has printed."""
+        return self.log.read_text()
+
+    def stop(self, sign=signal.SIGINT):
+        """End the process as Ctrl-C does and return its exit code."""
+        if self.alive:
+            self.process.send_signal(sign)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+            raise
+
+
+@contextmanager
+def node_process(*args, **kwargs):
+    """Run an executable for the body of a with statement."""
+    process = NodeProcess(*args, **kwargs)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+class Probe:
+    """A node that keeps all it receives."""
+
+    def __init__(self):
+        self.context = rclpy.Context()
+        self.context.init(domain_id=DOMAIN)
+        self.node = rclpy.create_node('probe', context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.received = {}
+        self.subscribe(DiagnosticArray, '/diagnostics', 10)
+
+    def close(self):
+        self.executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+    def subscribe(self, kind, topic, qos=10):
+        """Keep the messages of a topic in `received[topic]`."""
+        messages = self.received[topic] = []
+        return self.node.create_subscription(kind, topic, messages.append, qos)
+
+    def wait(self, condition, what, seconds=PATIENCE):
+        """Spin until `condition()` is true and return what it returned; fail after a while."""
+        end = time.monotonic() + seconds
+        while not (result := condition()):
+            assert time.monotonic() < end, f'waited {seconds} s in vain for {what}'
+            self.executor.spin_once(timeout_sec=0.05)
+        return result
+
+    def spin(self, seconds):
+        """Spin for a time, to see that something does not come."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def call(self, kind, name, request):
+        """Call a service and return its response."""
+        client = self.node.create_client(kind, name)
+        self.wait(client.service_is_ready, f'service {name}')
+        future = client.call_async(request)
+        self.wait(future.done, f'an answer of {name}')
+        self.node.destroy_client(client)
+        return future.result()
+
+    def change_state(self, node, transition):
+        """Take a managed node through a transition; return whether it succeeded."""
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return self.call(ChangeState, f'{node}/change_state', request).success
+
+    def state(self, node):
+        """Return the label of a managed node's state."""
+        return self.call(GetState, f'{node}/get_state', GetState.Request()).current_state.label
+
+    def bring_up(self, node):
+        """Configure and activate a managed node."""
+        assert self.change_state(node, Transition.TRANSITION_CONFIGURE)
+        assert self.change_state(node, Transition.TRANSITION_ACTIVATE)
+        assert self.call(GetState, f'{node}/get_state', GetState.Request()
+                         ).current_state.id == State.PRIMARY_STATE_ACTIVE
+
+    def set_parameter(self, node, name, value):
+        """Set one parameter and return the result message."""
+        request = SetParameters.Request(
+            parameters=[Parameter(name, value=value).to_parameter_msg()])
+        return self.call(SetParameters, f'{node}/set_parameters', request).results[0]
+
+    def get_parameter(self, node, name):
+        """Return one parameter's ParameterValue message."""
+        return self.call(GetParameters, f'{node}/get_parameters',
+                         GetParameters.Request(names=[name])).values[0]
+
+    def status(self, node):
+        """Return the node's newest diagnostic status that came after this call."""
+        del self.received['/diagnostics'][:]
+        return self.wait(lambda: next((
+            status for array in self.received['/diagnostics'] for status in array.status
+            if status.name.startswith(node.strip('/'))), None), f'diagnostics of {node}')

@@ -1,0 +1,130 @@
+"""Checkpoints: round trips, and files that are not what they should be."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from enet_ros import checkpoint
+from enet_ros.checkpoint import METADATA_KEY, ModelSpec
+from enet_ros.errors import BadInput
+from enet_ros.labels import CAMVID, CITYSCAPES
+
+
+@pytest.fixture
+def spec():
+    return ModelSpec(CAMVID, width=96, height=64, training={'seed': 3}, metrics={'mIoU': 0.5},
+                     licence='research')
+
+
+@pytest.fixture
+def file(tmp_path, spec):
+    path = tmp_path / 'model.safetensors'
+    checkpoint.save(path, spec.build(), spec)
+    return path
+
+
+def test_round_trip(tmp_path, spec):
+    torch.manual_seed(1)
+    model = spec.build().eval()
+    path = tmp_path / 'model.safetensors'
+    checkpoint.save(path, model, spec, torch.float32)
+    again, spec_again = checkpoint.load(path)
+    image = torch.rand(1, 3, 64, 96)
+    assert spec_again == spec == checkpoint.read_spec(path)
+    assert not again.training
+    with torch.inference_mode():
+        assert torch.equal(model(image), again(image))
+
+
+def test_half_precision_is_small_and_close(file, spec):
+    model, _ = checkpoint.load(file)
+    assert file.stat().st_size <= 850_000
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+
+
+def test_saving_replaces_the_file_whole(file, spec):
+    checkpoint.save(file, spec.build(), spec)
+    assert [entry.name for entry in file.parent.iterdir()] == [file.name]
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(BadInput, match='absent.safetensors does not exist; give a .safetensors'):
+        checkpoint.load(tmp_path / 'absent.safetensors')
+
+
+def test_empty_name():
+    with pytest.raises(BadInput, match='no model is named'):
+        checkpoint.load('')
+
+
+@pytest.mark.parametrize('size', [0, 7, 1000, -1])
+def test_truncated_file(file, size):
+    file.write_bytes(file.read_bytes()[:size])
+    with pytest.raises(BadInput, match='not a whole safetensors file'):
+        checkpoint.load(file)
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    path = tmp_path / 'model.pth'
+
+    class Bomb:
+        def __reduce__(self):
+            return (path.with_name('exploded').touch, ())
+
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(BadInput, match='not a whole safetensors file'):
+        checkpoint.load(path)
+    assert not path.with_name('exploded').exists()
+
+
+def test_foreign_safetensors(tmp_path):
+    path = tmp_path / 'foreign.safetensors'
+    save_file({'weight': torch.zeros(3)}, path)
+    with pytest.raises(BadInput, match='no enet_ros metadata'):
+        checkpoint.load(path)
+
+
+def _write(path, model, **changes):
+    metadata = {**json.loads(ModelSpec(CAMVID).to_json()), **changes}
+    save_file({name: value for name, value in model.state_dict().items()
+               if value.is_floating_point()}, path, {METADATA_KEY: json.dumps(metadata)})
+    return path
+
+
+def test_wrong_class_count(tmp_path):
+    path = _write(tmp_path / 'm.safetensors', ModelSpec(CITYSCAPES).build())
+    with pytest.raises(BadInput, match=r'enet with 11 classes: output.weight is \(16, 19, 2, 2\)'):
+        checkpoint.load(path)
+
+
+def test_missing_and_unknown_weights(tmp_path):
+    model = ModelSpec(CAMVID).build()
+    model.extra = torch.nn.Linear(1, 1)
+    del model.initial
+    path = _write(tmp_path / 'm.safetensors', model)
+    with pytest.raises(BadInput, match='initial.conv.weight is missing'):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize('changes, complaint', [
+    ({'format_version': 99}, 'format version 99'),
+    ({'architecture': 'unet'}, "unknown architecture 'unet'"),
+    ({'labels': {'name': 'x'}}, 'not a label set'),
+    ({'mean': 3}, 'does not fit'),
+    ({'std': [1, 0, 1]}, 'std above zero'),
+    ({'width': 0}, 'too small'),
+    ({'surprise': 1}, 'does not fit'),
+])
+def test_bad_metadata(tmp_path, changes, complaint):
+    path = _write(tmp_path / 'm.safetensors', ModelSpec(CAMVID).build(), **changes)
+    with pytest.raises(BadInput, match=complaint):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize('text', ['', '[]', 'null', '{', '{}', '3'])
+def test_metadata_that_is_no_spec(text):
+    with pytest.raises(BadInput, match='does not fit'):
+        ModelSpec.from_json(text)

@@ -1,0 +1,89 @@
+"""The direction of imports, and the house style."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / 'enet_ros'
+
+# Each floor may import itself and the floors above it in this list.
+FLOORS = [
+    ['errors'],
+    ['labels'],
+    ['config'],
+    ['models'],
+    ['checkpoint'],
+    ['engines'],
+    ['preprocess', 'postprocess'],
+    ['budget'],
+    ['segmenter'],
+    ['synthetic', 'synthetic_scene'],
+    ['image_files'],
+    ['sources'],
+    ['training'],
+    ['contact_sheet'],
+    ['segment_files'],
+    ['cli'],
+    ['ros'],
+]
+ROS = {'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'lifecycle_msgs',
+       'rcl_interfaces', 'builtin_interfaces', 'cv_bridge', 'vision_msgs', 'launch', 'launch_ros'}
+# Runtimes and tools that are extras: imported where they are used, not when a module is loaded.
+EXTRAS = {'rosbags', 'yaml', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs'}
+MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
+
+
+def _floor(module):
+    names = [floor for floor, members in enumerate(FLOORS) if module in members]
+    assert names, f'{module} stands on no floor: place it in FLOORS'
+    return names[0]
+
+
+def _imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, 'imports are absolute'
+            if node.module == 'enet_ros':
+                yield from (f'enet_ros.{name.name}' for name in node.names)
+            else:
+                yield node.module
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_upwards(path):
+    tree = ast.parse(path.read_text())
+    own = path.relative_to(PACKAGE).with_suffix('').parts[0]
+    for name in _imports(tree):
+        package, _, rest = name.partition('.')
+        if package == 'enet_ros':
+            first = rest.split('.')[0]
+            if first == 'msg':
+                assert own == 'ros', f'{path} imports messages'
+            elif first != '__version__':
+                assert _floor(first) <= _floor(own), f'{path} imports {name} from below'
+        assert package not in ROS or own == 'ros', f'{path} imports {name}'
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_extras_are_imported_where_they_are_used(path):
+    at_load = [node for node in ast.parse(path.read_text()).body
+               if isinstance(node, (ast.Import, ast.ImportFrom))]
+    loaded = {name.split('.')[0] for name in _imports(ast.Module(at_load, []))}
+    assert not loaded & EXTRAS
+
+
+def test_the_core_loads_without_ros():
+    program = f'import sys; sys.modules.update(dict.fromkeys({sorted(ROS)})); import enet_ros.cli'
+    subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=120)
+
+
+def test_lint():
+    result = subprocess.run(['ruff', 'check', '--no-cache', ROOT], capture_output=True, text=True,
+                            timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
