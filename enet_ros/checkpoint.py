@@ -127,7 +127,11 @@ def resolve(name):
 
 def models_folder():
     """Return the folder of the models that ship with the package."""
-    return Path(__file__).parent.parent / 'models'
+    package = Path(__file__).parent
+    # Beside the package in a checkout; in PREFIX/share where pip or colcon installed it.
+    places = package.parent, *(prefix / 'share' / 'enet_ros' for prefix in package.parents)
+    return next((place for place in places if (place / 'package.xml').is_file()),
+                package.parent) / 'models'
 
 
 def _shipped():

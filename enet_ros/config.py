@@ -126,7 +126,7 @@ class TrainConfig:
     initial: str = setting('', 'checkpoint to start from; empty: random weights')
     epochs: int = setting(60, 'passes over the CamVid frames', minimum=1)
     batch_size: int = setting(8, 'frames a step', minimum=2)
-    synthetic_share: float = setting(0.125, 'share of synthetic frames in each batch',
+    synthetic_share: float = setting(0.25, 'share of synthetic frames in each batch',
                                      minimum=0.0, maximum=0.9)
     synthetic_frames: int = setting(800, 'distinct synthetic frames', minimum=1)
     crop: int = setting(288, 'width and height of training crops, pixels, a multiple of 8',
@@ -135,7 +135,7 @@ class TrainConfig:
     weight_decay: float = setting(1e-2, 'of AdamW', minimum=0.0)
     class_weight_offset: float = setting(1.02, "c of the class weights 1 / ln(c + p), the paper's",
                                          minimum=1.0001)
-    average_decay: float = setting(0.998, 'of the moving average of the weights, a step',
+    average_decay: float = setting(0.995, 'of the moving average of the weights, a step',
                                    minimum=0.0, maximum=0.99999)
     checkpoint_every: int = setting(50, 'steps between states that a run can resume from',
                                     minimum=1)

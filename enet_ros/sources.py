@@ -13,6 +13,7 @@ import numpy as np
 from enet_ros.errors import BadInput
 from enet_ros.image_files import IMAGE_SUFFIXES, image_files, label_folder, read_image, read_labels
 from enet_ros.labels import CAMVID
+from enet_ros.synthetic import SyntheticStreet
 
 BAG_SUFFIXES = ('.db3', '.mcap')
 
@@ -89,7 +90,6 @@ class SyntheticSource(Source):
     endless = True
 
     def __init__(self, label_set, width, height, seed):
-        from enet_ros.synthetic import SyntheticStreet
         self.street = SyntheticStreet(width, height, seed=seed)
         self.camera = self.street.camera
         self.labelled = label_set.names == CAMVID.names

@@ -21,7 +21,7 @@ FLOORS = [
     ['preprocess', 'postprocess'],
     ['budget'],
     ['segmenter'],
-    ['synthetic', 'synthetic_scene'],
+    ['synthetic', 'synthetic_sprites'],
     ['image_files'],
     ['sources'],
     ['training'],

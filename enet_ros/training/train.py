@@ -72,7 +72,7 @@ class Run:
         self.state_file = self.folder / 'state.pt'
         self.model = self._initial().to(memory_format=torch.channels_last)
         self.average = AveragedModel(
-            self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay), use_buffers=True)
+            self.model, multi_avg_fn=_moving_average(config.average_decay), use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         self.schedule = OneCycleLR(self.optimizer, config.learning_rate, total_steps=steps,
@@ -157,4 +157,15 @@ class Run:
         # Where things lie and how often they are looked at does not change the result.
         for name in ('camvid', 'out', 'checkpoint_every', 'evaluate_every', 'compile'):
             del settings[name]
-        return {'data': 'CamVid train (367 frames) and synthetic streets', **settings}
+        if self.config.initial:
+            settings['initial'] = checkpoint.read_spec(self.config.initial).training
+        return {'data': 'CamVid train and synthetic streets', **settings}
+
+
+def _moving_average(decay):
+    """Return an update for AveragedModel; while young, the average follows more closely."""
+    def update(averaged, current, count):
+        count = float(count)
+        get_ema_multi_avg_fn(min(decay, (1 + count) / (10 + count)))(averaged, current, count)
+
+    return update

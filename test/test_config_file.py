@@ -1,0 +1,101 @@
+"""The parameter file and the RViz file against what the nodes have."""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from enet_ros.config import ReplayConfig, SegmentationConfig
+from enet_ros.labels import CAMVID
+
+yaml = pytest.importorskip('yaml')
+
+CONFIG = Path(__file__).parent.parent / 'config'
+TEXT = (CONFIG / 'enet.yaml').read_text()
+
+
+def leaves(config, prefix=''):
+    """Yield (dotted name, field, value) of each setting in a nest of dataclasses."""
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if is_dataclass(value):
+            yield from leaves(value, f'{prefix}{item.name}.')
+        else:
+            yield prefix + item.name, item, value
+
+
+def flat(tree, prefix=''):
+    """Return {dotted name: value} of nested dictionaries."""
+    values = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            values.update(flat(value, f'{prefix}{name}.'))
+        else:
+            values[prefix + name] = value
+    return values
+
+
+def comment_above(name):
+    """Return the text of the comment lines right above a parameter."""
+    lines = TEXT.splitlines()
+    key = name.split('.')[-1] + ':'
+    depth = ' ' * (4 + 2 * name.count('.'))
+    group = f'    {name.split(".")[0]}:'
+    first = lines.index(group) if '.' in name else 0
+    at = next(number for number in range(first, len(lines))
+              if lines[number].startswith(depth + key))
+    comment = []
+    while lines[at - 1].strip().startswith('#'):
+        at -= 1
+        comment.insert(0, lines[at].strip(' #'))
+    return ' '.join(comment)
+
+
+SETTINGS = {name: (item, value) for config in (SegmentationConfig(), ReplayConfig())
+            for name, item, value in leaves(config)}
+
+
+def test_all_parameters_and_no_others():
+    tree = yaml.safe_load(TEXT)
+    assert list(tree) == ['/**']
+    assert list(tree['/**']) == ['ros__parameters']
+    assert set(flat(tree['/**']['ros__parameters'])) == set(SETTINGS)
+
+
+@pytest.mark.parametrize('name', SETTINGS)
+def test_value_is_the_default(name):
+    value = flat(yaml.safe_load(TEXT)['/**']['ros__parameters'])[name]
+    default = SETTINGS[name][1]
+    if isinstance(default, tuple):
+        # An empty YAML list has no type, which rclpy refuses; the nodes take [''] as empty.
+        assert value, 'an empty list is no parameter value'
+        value = tuple(item for item in value if item)
+    assert value == default
+    assert type(value) is type(default)
+
+
+@pytest.mark.parametrize('name', SETTINGS)
+def test_comment_gives_unit_and_range(name):
+    comment = comment_above(name)
+    rules = SETTINGS[name][0].metadata
+    assert comment
+    words = comment.replace(',', ' ').replace(':', ' ').replace(';', ' ').rstrip('.').split()
+    for rule in ('minimum', 'maximum'):
+        if rule in rules:
+            assert f'{rules[rule]:g}' in words
+    for choice in rules.get('choices', ()):
+        assert choice in words
+    for unit in ('pixels', 'milliseconds', 'degrees', 'metres'):
+        if unit in rules['description']:
+            assert unit in words
+    assert ('live' in words) == rules.get('live', False)
+
+
+def test_rviz_shows_topics_of_the_nodes():
+    manager = yaml.safe_load((CONFIG / 'segment.rviz').read_text())['Visualization Manager']
+    topics = {display['Topic']['Value'] for display in manager['Displays']}
+    road = CAMVID.classes[CAMVID.id_of('Road')].topic_name
+    assert topics == {'image', 'segmentation_node/overlay', 'segmentation_node/color',
+                      f'segmentation_node/mask/{road}'}
+    for display in manager['Displays']:
+        assert display['Class'] == 'rviz_default_plugins/Image'
