@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
+from launch import Condition, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
@@ -22,7 +23,6 @@ from launch_ros.parameter_descriptions import ParameterValue
 from lifecycle_msgs.msg import Transition
 
 from enet_ros.errors import BadInput
-from launch import Condition, LaunchDescription
 
 CONFIG = Path(get_package_share_directory('enet_ros')) / 'config'
 ARGUMENTS = {

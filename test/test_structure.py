@@ -84,6 +84,6 @@ def test_the_core_loads_without_ros():
 
 
 def test_lint():
-    result = subprocess.run(['ruff', 'check', '--no-cache', ROOT], capture_output=True, text=True,
-                            timeout=60)
+    result = subprocess.run([sys.executable, '-m', 'ruff', 'check', '--no-cache', ROOT],
+                            capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
