@@ -64,6 +64,12 @@ class NodeDiagnostics:
         with self._lock:
             self._count(f'dropped: {reason}')
 
+    @property
+    def all_dropped(self):
+        """Return how many images were dropped since activation, for whatever reason."""
+        with self._lock:
+            return sum(count for what, count in self._counts.items() if what.startswith('dropped'))
+
     def segmented(self, stages, total):
         """Count a segmented image and keep its milliseconds by stage."""
         with self._lock:

@@ -62,8 +62,8 @@ class SegmentationNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state):
-        self.dropped = 0
         self.camera_info = None
+        self.diagnostics.activated(self.resolve_topic_name('image'))
         result = super().on_activate(state)
         self.outputs['label_map'].publish(self.label_map)
         self.worker = NewestWorker(self._handle)
@@ -71,7 +71,6 @@ class SegmentationNode(LifecycleNode):
             self.create_subscription(CameraInfo, 'camera_info', self._keep_info, CAMERA_QOS),
             self.create_subscription(Image, 'image', self._keep_image, CAMERA_QOS),
         ]
-        self.diagnostics.activated(self.inputs[1].topic_name)
         return result
 
     def on_deactivate(self, state):
@@ -133,7 +132,7 @@ class SegmentationNode(LifecycleNode):
 
     def _release(self):
         for publisher in self.outputs.values():
-            self.destroy_publisher(publisher)
+            self.destroy_lifecycle_publisher(publisher)
         self.outputs = {}
         self.segmenter = None
         self.parameters.locked = ''
@@ -148,22 +147,18 @@ class SegmentationNode(LifecycleNode):
         age = self.get_clock().now() - Time.from_msg(message.header.stamp)
         self.diagnostics.received()
         if self.worker.put(Arrival(message, time.monotonic(), age.nanoseconds / 1e6)):
-            self._drop('superseded')
-
-    def _drop(self, reason):
-        self.dropped += 1
-        self.diagnostics.dropped(reason)
+            self.diagnostics.dropped('superseded')
 
     def _handle(self, arrival):
         try:
             self._segment(arrival)
         except BadInput as error:
-            self._drop('unusable')
+            self.diagnostics.dropped('unusable')
             self._report(error, 'image dropped: ')
         except Exception as error:  # the next frame may be fine
             if not self.context.ok():
                 return
-            self._drop('failed')
+            self.diagnostics.dropped('failed')
             self._report(error, 'image dropped: ')
 
     def _segment(self, arrival):
@@ -192,8 +187,8 @@ class SegmentationNode(LifecycleNode):
         total = 1e3 * (timer.clock() - arrival.at)
         self.diagnostics.segmented(stages, total)
         self.outputs['timing'].publish(FrameTiming(
-            header=header, age_on_arrival_ms=arrival.age_ms, total_ms=total,
-            within_budget=True, dropped=self.dropped, engine=self.segmenter.engine.name,
+            header=header, age_on_arrival_ms=arrival.age_ms, total_ms=total, within_budget=True,
+            dropped=self.diagnostics.all_dropped, engine=self.segmenter.engine.name,
             network_width=self.segmenter.size[0], network_height=self.segmenter.size[1],
             **{f'{stage}_ms': value for stage, value in stages.items()}))
 
