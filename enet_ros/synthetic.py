@@ -17,7 +17,7 @@ from enet_ros.labels import CAMVID, UNLABELLED
 SKY, ROAD, PAVEMENT, TREE = map(CAMVID.id_of, ('Sky', 'Road', 'Pavement', 'Tree'))
 FRAMES_A_SECOND = 10
 BLOCK = 12.0            # metres of street that are made together
-SIGHT = 90.0            # metres; farther things are lost in the haze
+SIGHT = 80.0            # metres; farther things are lost in the haze
 NEAR = 0.4              # metres; nearer things are behind the lens
 TILE = 24.0             # metres after which the ground's texture repeats
 GRAIN = 0.04            # metres a pixel of the ground's texture
@@ -287,10 +287,10 @@ class SyntheticStreet:
         seen = ahead[:, 0] < 3 * SIGHT
         self.first_row += int(np.argmax(seen)) if seen.any() else len(seen)
         self.ahead, self.left = (value[seen].astype(np.float32) for value in (ahead, -depth * b))
-        clear = np.exp(-self.ahead[:, :1] / self.haze[1])
+        self.clear = np.exp(-self.ahead / self.haze[1])
+        self.mist = np.full((*self.clear.shape, 3), self.haze[0], np.uint8)
         # Fine grains are sampled near by only: far away they would flicker.
         self.coarse_rows = int(np.searchsorted(-self.ahead[:, 0], -14.0))
-        self.clearness = clear[..., None]
         self.ground = self._draw_ground(rng)
         self.coarse_ground = cv2.resize(self.ground, None, fx=0.25, fy=0.25,
                                         interpolation=cv2.INTER_AREA)
@@ -353,8 +353,8 @@ class SyntheticStreet:
                     texture, along[part] / np.float32(grain) - np.float32(0.5),
                     (half - left[part]) / np.float32(grain) - np.float32(0.5),
                     cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        grey = self.haze[0]
-        image[self.first_row:] = ground * self.clearness + grey * (1 - self.clearness)
+        if ground.size:
+            image[self.first_row:] = cv2.blendLinear(ground, self.mist, self.clear, 1 - self.clear)
         labels[self.first_row:] = np.where(np.abs(left) < self.road_half, ROAD, PAVEMENT)
         return image, labels
 
@@ -398,11 +398,12 @@ class View:
         scale = sprite.pixels_per_metre * depth / self.focal_length
         level = int(np.clip(np.log2(max(scale, 1e-3)) + 0.5, 0, len(sprite.levels) - 1))
         picture, ids = sprite.levels[level]
-        density = ids.shape[1] / sprite.width, ids.shape[0] / sprite.height
-        to_metres = np.array([[1 / density[0], 0, 0.5 / density[0]],
-                              [0, -1 / density[1], sprite.height - 0.5 / density[1]], [0, 0, 1]])
-        shift = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]])
-        place, size = shift @ plane @ to_metres, (right - left, bottom - top)
+        # From the sprite's pixels, whose centres lie half a pixel in, to the window's.
+        along, down = along * (sprite.width / ids.shape[1]), up * (-sprite.height / ids.shape[0])
+        place = np.stack([along, down, corner + up * sprite.height + (along + down) / 2], 1)
+        place[0] -= left * place[2]
+        place[1] -= top * place[2]
+        size = right - left, bottom - top
         ids = cv2.warpPerspective(ids, place, size, flags=cv2.INTER_NEAREST,
                                   borderValue=UNLABELLED)
         seen = cv2.compare(ids, UNLABELLED, cv2.CMP_NE)
