@@ -22,6 +22,7 @@ from enet_ros.ros.convert import (
     image_to_array,
     scale_camera_info,
 )
+from enet_ros.synthetic import PinholeCamera
 
 YUV_ENCODINGS = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'nv12', 'nv21')
 BAYER_ENCODINGS = tuple(f'bayer_{p}{bits}' for bits in (8, 16)
@@ -436,8 +437,8 @@ def test_a_region_outside_the_frame_is_refused(roi):
 
 
 def test_camera_info_of_the_synthetic_camera():
-    synthetic = pytest.importorskip('enet_ros.synthetic', reason='needs the synthetic street')
-    camera = synthetic.PinholeCamera(width=640, height=360, fx=500.0, fy=510.0, cx=321.0, cy=179.0)
+    camera = PinholeCamera(width=640, height=360, fx=500.0, fy=510.0, cx=321.0, cy=179.0,
+                           height_m=1.5, pitch=0.1)
     info = camera_info_from_pinhole(camera, header())
     assert (info.width, info.height, info.header) == (640, 360, header())
     assert info.distortion_model == 'plumb_bob' and list(info.d) == [0.0] * 5
