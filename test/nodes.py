@@ -108,6 +108,7 @@ class Probe:
         """Call a service and return its response."""
         client = self.node.create_client(kind, name)
         self.wait(client.service_is_ready, f'service {name}')
+        self.spin(0.3)  # the server finds this client a little later; sooner, its answer is lost
         future = client.call_async(request)
         self.wait(future.done, f'an answer of {name}')
         self.node.destroy_client(client)

@@ -189,8 +189,10 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, camvid):
     best = train(run_config(camvid, tmp_path / 'unbroken'))
     program = (
         'import sys\n'
+        'import torch\n'
         'from enet_ros.training.train import Run, train\n'
         'from test_training import run_config\n'
+        f'torch.set_num_threads({torch.get_num_threads()})\n'  # sums depend on it
         'advance = Run.advance\n'
         'def announce(run, *batch):\n'
         '    loss = advance(run, *batch)\n'

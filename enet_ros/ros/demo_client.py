@@ -28,6 +28,7 @@ from enet_ros.training.metrics import ConfusionMatrix
 
 CAMERA, SEGMENTER = '/replay_node', '/segmentation_node'
 ANSWER_WITHIN = 5.0  # seconds, for an image and for a service
+SETTLE = 0.3         # seconds until a new client is known to its server
 START_WITHIN = 60.0  # seconds, until everybody has found everybody
 QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
@@ -45,6 +46,7 @@ class WaitingNode(Node):
 
     def __init__(self, name):
         super().__init__(name)
+        self.known = {}  # clients by the name of their service
         self.spinner = SingleThreadedExecutor()
         self.spinner.add_node(self)
 
@@ -61,16 +63,21 @@ class WaitingNode(Node):
 
     def call(self, kind, name, request, find_within=START_WITHIN, answer_within=ANSWER_WITHIN):
         """Return a service's response; raise Failed where none comes in time (seconds)."""
-        client = self.create_client(kind, name)
-        try:
+        future = self._client(kind, name, find_within).call_async(request)
+        if not self.wait(future.done, answer_within):
+            raise Failed(f'{name} did not answer within {answer_within:.0f} s')
+        return future.result()
+
+    def _client(self, kind, name, find_within):
+        """Return the client of a service, made at its first call."""
+        if name not in self.known:
+            client = self.create_client(kind, name)
             if not self.wait(client.service_is_ready, find_within):
                 raise Failed(f'there is no service {name} after {find_within:.0f} s')
-            future = client.call_async(request)
-            if not self.wait(future.done, answer_within):
-                raise Failed(f'{name} did not answer within {answer_within:.0f} s')
-            return future.result()
-        finally:
-            self.destroy_client(client)
+            # The server finds the client a little later; sooner, its answer would be lost.
+            self.wait(lambda: False, SETTLE)
+            self.known[name] = client
+        return self.known[name]
 
 
 class Frame:
