@@ -124,7 +124,9 @@ class TrainConfig:
     camvid: str = setting('camvid', 'folder with train/, trainannot/, val/ and valannot/')
     out: str = setting('runs/enet_camvid', 'folder for checkpoints; a run in it is continued')
     initial: str = setting('', 'checkpoint to start from; empty: random weights')
-    epochs: int = setting(60, 'passes over the CamVid frames', minimum=1)
+    encoder_epochs: int = setting(50, 'passes over the CamVid frames with the encoder alone',
+                                  minimum=0)
+    epochs: int = setting(80, 'passes with the whole network', minimum=1)
     batch_size: int = setting(8, 'frames a step', minimum=2)
     synthetic_share: float = setting(0.25, 'share of synthetic frames in each batch',
                                      minimum=0.0, maximum=0.9)
@@ -133,8 +135,8 @@ class TrainConfig:
                         minimum=32)
     learning_rate: float = setting(2e-3, 'peak of the one-cycle schedule', minimum=0.0)
     weight_decay: float = setting(1e-2, 'of AdamW', minimum=0.0)
-    class_weight_offset: float = setting(1.02, "c of the class weights 1 / ln(c + p), the paper's",
-                                         minimum=1.0001)
+    class_weight_offset: float = setting(
+        1.05, 'c of the class weights 1 / ln(c + p); the paper has 1.02', minimum=1.0001)
     average_decay: float = setting(0.995, 'of the moving average of the weights, a step',
                                    minimum=0.0, maximum=0.99999)
     checkpoint_every: int = setting(50, 'steps between states that a run can resume from',

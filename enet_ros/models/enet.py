@@ -17,13 +17,16 @@ def pool_2x2(x):
     x (N, C, 2H, 2W) -> pooled (N, C, H, W) and position (N, C, H, W) int8, which counts 0 to 3
     in reading order. Of tied values the first counts, as in torch.nn.functional.max_pool2d.
     """
-    top_left, top_right = x[:, :, 0::2, 0::2], x[:, :, 0::2, 1::2]
-    low_left, low_right = x[:, :, 1::2, 0::2], x[:, :, 1::2, 1::2]
+    n, channels, height, width = x.shape
+    # Channels last, so that compiled code runs along the channels and not over strided columns.
+    windows = x.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width // 2, 2, channels)
+    top_left, top_right = windows[:, :, 0, :, 0], windows[:, :, 0, :, 1]
+    low_left, low_right = windows[:, :, 1, :, 0], windows[:, :, 1, :, 1]
     top = torch.maximum(top_left, top_right)
     low = torch.maximum(low_left, low_right)
     position = torch.where(top >= low, (top_right > top_left).to(torch.int8),
                            (low_right > low_left).to(torch.int8) + 2)
-    return torch.maximum(top, low), position
+    return torch.maximum(top, low).permute(0, 3, 1, 2), position.permute(0, 3, 1, 2)
 
 
 def unpool_2x2(x, position):
@@ -33,12 +36,11 @@ def unpool_2x2(x, position):
     included, but built of operators that every runtime has: each output pixel compares its own
     place in the window with the position kept for that window.
     """
-    height, width = 2 * x.shape[2], 2 * x.shape[3]
-    row = torch.arange(height, device=x.device) % 2
-    column = torch.arange(width, device=x.device) % 2
-    place = (2 * row[:, None] + column[None, :]).to(x.dtype)  # (2H, 2W)
-    kept = F.interpolate(position.to(x.dtype), scale_factor=2.0, mode='nearest')
-    return torch.where(kept == place, F.interpolate(x, scale_factor=2.0, mode='nearest'), 0.0)
+    n, channels, height, width = x.shape
+    place = torch.arange(4, dtype=torch.int8, device=x.device).view(2, 1, 2, 1)
+    x, position = (t.permute(0, 2, 3, 1)[:, :, None, :, None] for t in (x, position))
+    windows = torch.where(position == place, x, 0.0)  # (N, H, 2, W, 2, C)
+    return windows.reshape(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
 
 
 def _norm(channels):
@@ -158,12 +160,21 @@ class ENet(nn.Module):
 
     def forward(self, image):
         height, width = image.shape[2:]
+        return self.decode(*self.encode(image))[:, :, :height, :width]
+
+    def encode(self, image):
+        """Return features (N, 128, H/8, W/8), H and W rounded up, and the poolings' positions."""
+        height, width = image.shape[2:]
         x = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode='replicate')
         x = self.initial(x)                    # (N, 16, H/2, W/2)
         x, position1 = self.down1(x)           # (N, 64, H/4, W/4)
         x = self.stage1(x)
         x, position2 = self.down2(x)           # (N, 128, H/8, W/8)
-        x = self.stage3(self.stage2(x))
+        return self.stage3(self.stage2(x)), (position1, position2)
+
+    def decode(self, x, positions):
+        """Return logits of the padded image from what `encode` returned."""
+        position1, position2 = positions
         x = self.stage4(self.up4(x, position2))  # (N, 64, H/4, W/4)
         x = self.stage5(self.up5(x, position1))  # (N, 16, H/2, W/2)
-        return self.output(x)[:, :, :height, :width]
+        return self.output(x)                    # (N, classes, H, W)

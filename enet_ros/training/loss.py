@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from enet_ros.labels import UNLABELLED
 
@@ -21,14 +20,17 @@ def segmentation_loss(logits, labels, weights):
     logits (N, classes, H, W), labels (N, H, W) int64 with UNLABELLED, weights (classes,). The
     first term makes rare classes found at all, the second takes back what that over-paints.
     """
-    entropy = F.cross_entropy(logits, labels, weights, ignore_index=UNLABELLED)
     known = (labels != UNLABELLED).unsqueeze(1)
-    truth = torch.arange(logits.shape[1], device=labels.device).view(1, -1, 1, 1)
-    truth = (labels.unsqueeze(1) == truth).float()      # (N, classes, H, W)
-    probability = logits.softmax(1) * known
-    hits = (probability * truth).sum((0, 2, 3))         # (classes,)
-    occurs = truth.sum((0, 2, 3))
-    union = probability.sum((0, 2, 3)) + occurs - hits
+    classes = torch.arange(logits.shape[1], device=labels.device).view(1, -1, 1, 1)
+    truth = labels.unsqueeze(1) == classes                          # (N, classes, H, W)
+    occurs = truth.sum((0, 2, 3)).float()                           # (classes,)
+    log_probability = logits.log_softmax(1)
+    probability = log_probability.exp()
+
+    surprise = -torch.where(truth, log_probability, 0.0).sum((0, 2, 3))
+    entropy = (weights * surprise).sum() / (weights * occurs).sum().clamp(min=1.0)
+    hits = torch.where(truth, probability, 0.0).sum((0, 2, 3))
+    union = torch.where(known, probability, 0.0).sum((0, 2, 3)) + occurs - hits
     present = (occurs > 0).float()
     iou = (present * hits / union.clamp(min=1.0)).sum() / present.sum().clamp(min=1.0)
     return entropy + 1 - iou

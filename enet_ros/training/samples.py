@@ -18,7 +18,11 @@ class TrainingSamples(Dataset):
     def __init__(self, real, synthetic, config):
         self.real, self.synthetic, self.config = real, synthetic, config
         self.real_per_batch = config.batch_size - config.synthetic_per_batch
-        self.steps = config.epochs * len(real) // self.real_per_batch
+        self.steps = self.steps_of(config.encoder_epochs + config.epochs)
+
+    def steps_of(self, epochs):
+        """Return how many steps `epochs` passes over the real frames take."""
+        return epochs * len(self.real) // self.real_per_batch
 
     def __len__(self):
         return self.steps * self.config.batch_size
