@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -11,11 +11,13 @@ from safetensors.torch import save as to_safetensors
 
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelSet
-from enet_ros.models.enet import ENet
+from enet_ros.models.enet import ENet, ENetLayout
+from enet_ros.models.segnet import SegNet
 
 FORMAT_VERSION = 1
 METADATA_KEY = 'enet_ros'
-ARCHITECTURES = {'enet': ENet}
+ARCHITECTURES = {'enet': ENet, 'segnet': SegNet}
+OPTIONS = {'enet': ENetLayout}  # what architecture_options set; other architectures have none
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class ModelSpec:
 
     width and height (pixels) are the input size that it was trained for; other sizes work too.
     mean and std are those of RGB in [0, 1]. training and metrics are plain data for people.
+    architecture_options are the fields of an ENetLayout that differ from the authors' network.
     """
 
     labels: LabelSet
@@ -35,20 +38,34 @@ class ModelSpec:
     training: dict = field(default_factory=dict)
     metrics: dict = field(default_factory=dict)
     licence: str = ''
+    architecture_options: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if self.architecture not in ARCHITECTURES:
             raise BadInput(f'unknown architecture {self.architecture!r}; '
                            f'known are {", ".join(ARCHITECTURES)}')
-        if min(self.width, self.height) < 8:
-            raise BadInput(f'input size {self.width}x{self.height} is too small; the least is 8x8')
+        self._layout()  # refuses options that do not fit
+        least = ARCHITECTURES[self.architecture].STRIDE
+        if min(self.width, self.height) < least:
+            raise BadInput(f'input size {self.width}x{self.height} is too small; the least for '
+                           f'{self.architecture} is {least}x{least}')
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise BadInput(f'mean {self.mean} and std {self.std} are not three numbers each, '
                            'std above zero')
 
+    def _layout(self):
+        """Return what the network is made with beside the number of classes."""
+        options = OPTIONS.get(self.architecture)
+        known = [item.name for item in fields(options)] if options else []
+        for name in self.architecture_options:
+            if name not in known:
+                raise BadInput(f'architecture {self.architecture} has no option {name!r}; '
+                               f'it has {", ".join(known) or "none"}')
+        return [options(**self.architecture_options)] if options else []
+
     def build(self):
         """Return the network with fresh weights, as a torch module."""
-        return ARCHITECTURES[self.architecture](len(self.labels))
+        return ARCHITECTURES[self.architecture](len(self.labels), *self._layout())
 
     def to_json(self):
         """Return the spec as one line of JSON."""
@@ -75,14 +92,19 @@ class ModelSpec:
 def save(path, model, spec, dtype=torch.float16):
     """Write a model's weights, as `dtype`, and its spec to `path` in one step.
 
-    A reader sees the old file or the whole new one, never a part.
+    A reader sees the old file or the whole new one, never a part. Raise BadInput where the file
+    cannot be written.
     """
     weights = {name: value.detach().to('cpu', dtype).contiguous()
                for name, value in model.state_dict().items() if value.is_floating_point()}
     path = Path(path)
     part = path.with_name(path.name + '.part')
-    part.write_bytes(to_safetensors(weights, {METADATA_KEY: spec.to_json()}))
-    os.replace(part, path)
+    try:
+        part.write_bytes(to_safetensors(weights, {METADATA_KEY: spec.to_json()}))
+        os.replace(part, path)
+    except OSError as error:
+        raise BadInput(f'cannot write {path}: {error.strerror}; name a file in a folder that '
+                       'exists and can be written') from error
 
 
 def read_spec(path):
@@ -100,17 +122,21 @@ def load(path):
     model = spec.build()
     expected = {name: value for name, value in model.state_dict().items()
                 if value.is_floating_point()}
-    wrong = [f'{name} is missing' for name in expected if name not in weights]
-    wrong += [f'{name} is not of this architecture' for name in weights if name not in expected]
-    wrong += [f'{name} is {tuple(weights[name].shape)}, not {tuple(value.shape)}'
-              for name, value in expected.items()
-              if name in weights and weights[name].shape != value.shape]
-    if wrong:
+    if wrong := misfits(weights, expected):
         raise BadInput(f'{path} does not hold the weights of {spec.architecture} with '
                        f'{len(spec.labels)} classes: {"; ".join(wrong[:3])}; use a checkpoint '
                        'whose label set and weights belong together')
     model.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
     return model.eval(), spec
+
+
+def misfits(weights, expected):
+    """Return a complaint for each tensor, by name, that two dicts do not share in one shape."""
+    wrong = [f'{name} is missing' for name in expected if name not in weights]
+    wrong += [f'{name} is not of this architecture' for name in weights if name not in expected]
+    return wrong + [f'{name} is {tuple(weights[name].shape)}, not {tuple(value.shape)}'
+                    for name, value in expected.items()
+                    if name in weights and weights[name].shape != value.shape]
 
 
 def resolve(name):
@@ -127,11 +153,15 @@ def resolve(name):
 
 def models_folder():
     """Return the folder of the models that ship with the package."""
+    return share_folder() / 'models'
+
+
+def share_folder():
+    """Return the folder of the files that ship beside the package: models/, config/ and so on."""
     package = Path(__file__).parent
     # Beside the package in a checkout; in PREFIX/share where pip or colcon installed it.
     places = package.parent, *(prefix / 'share' / 'enet_ros' for prefix in package.parents)
-    return next((place for place in places if (place / 'package.xml').is_file()),
-                package.parent) / 'models'
+    return next((place for place in places if (place / 'package.xml').is_file()), package.parent)
 
 
 def _shipped():
@@ -149,7 +179,7 @@ def _read(name):
                        'copy it again, or convert it first if another program made it') from error
     if text is None:
         raise BadInput(f'{path} has no enet_ros metadata, so its classes and input are unknown; '
-                       'use a checkpoint written by enet train')
+                       'use a checkpoint written by enet train or enet import')
     try:
         return ModelSpec.from_json(text), weights
     except BadInput as error:

@@ -1,16 +1,28 @@
 """The `enet` command."""
 
 import argparse
+import shlex
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
+from pathlib import Path
 
-from enet_ros.config import DEVICES, ENGINES, InputConfig, ModelConfig, ReplayConfig, TrainConfig
+from enet_ros.config import (
+    DEVICES,
+    ENGINES,
+    InputConfig,
+    ModelConfig,
+    Recipe,
+    ReplayConfig,
+    RunConfig,
+)
 from enet_ros.errors import BadInput
 
 
 def main(arguments=None):
     """Run the command line; return 0, or 1 after one line on stderr that says what is wrong."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
+    options.command = shlex.join(['enet', *arguments])
     try:
         return options.run(options)
     except BadInput as error:
@@ -22,7 +34,7 @@ def main(arguments=None):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog='enet', description='ENet semantic segmentation: segment images, train.')
+        prog='enet', description='ENet semantic segmentation: segment images, train, evaluate.')
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
 
     segment = commands.add_parser(
@@ -32,54 +44,157 @@ def _parser():
         'A folder with labels beside it (val, valannot) is scored as well.')
     segment.add_argument('source', help='an image, a folder, a video, a rosbag2, or synthetic')
     segment.add_argument('--out', required=True, help='folder for the results')
-    segment.add_argument('--model', default=ModelConfig.path,
-                         help='name of a shipped model, or a .safetensors file')
-    segment.add_argument('--engine', default=ModelConfig.engine, choices=ENGINES)
-    segment.add_argument('--device', default=ModelConfig.device, choices=DEVICES)
-    segment.add_argument('--width', type=int, default=0,
-                         help="width at which the network runs, pixels; 0 takes the model's own")
-    segment.add_argument('--height', type=int, default=0, help='likewise')
+    _add_model(segment)
     segment.add_argument('--frames', type=int, help='take no more than this many')
     segment.add_argument('--seed', type=int, default=ReplayConfig.seed,
                          help='which synthetic street')
     segment.set_defaults(run=_segment)
 
     train = commands.add_parser(
-        'train', help='train on CamVid and synthetic streets',
+        'train', help='train a network by a recipe',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Train ENet. A run that was interrupted goes on when the same command is '
-        'given again.')
-    for item in fields(TrainConfig):
+        description='Train a network. A run that was interrupted goes on when the same command '
+        'is given again. Settings of the recipe that are given here go before its own.')
+    train.add_argument('--recipe', default='best', help='name of a shipped recipe (best, paper, '
+                       'segnet) or a .yaml file')
+    for item in (*fields(RunConfig), *fields(Recipe)):
         kind = ({'action': argparse.BooleanOptionalAction} if item.type is bool
                 else {'type': item.type})
-        train.add_argument(f'--{item.name.replace("_", "-")}', default=item.default,
+        default = argparse.SUPPRESS if item.default is MISSING else item.default
+        train.add_argument(f'--{item.name.replace("_", "-")}', default=default,
                            help=item.metadata['description'], **kind)
     train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser(
+        'evaluate', help='score a model on a labelled data set',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description='Segment the frames of a split as robots do, and print the scores of the '
+        "papers, counted at the labels' own size. With --out, write report.json, confusion.png "
+        'and the worst frames too.')
+    evaluate.add_argument('--data', default='camvid', help='camvid, cityscapes, sunrgbd, or the '
+                          '.yaml file that describes your own')
+    evaluate.add_argument('--root', default='', help='folder of the data set')
+    evaluate.add_argument('--split', default='val', help='which frames')
+    _add_model(evaluate)
+    evaluate.add_argument('--out', help='folder for the report')
+    evaluate.add_argument('--worst', type=int, default=8,
+                          help='draw this many frames, those of least mean IoU')
+    evaluate.set_defaults(run=_evaluate)
+
+    _add_import(commands)
     return parser
+
+
+def _add_model(command):
+    command.add_argument('--model', default=ModelConfig.path,
+                         help='name of a shipped model, or a .safetensors file')
+    command.add_argument('--engine', default=ModelConfig.engine, choices=ENGINES)
+    command.add_argument('--device', default=ModelConfig.device, choices=DEVICES)
+    command.add_argument('--width', type=int, default=0,
+                         help="width at which the network runs, pixels; 0 takes the model's own")
+    command.add_argument('--height', type=int, default=0, help='likewise')
+
+
+def _add_import(commands):
+    importer = commands.add_parser(
+        'import', help='turn a checkpoint of PyTorch-ENet into one of ours',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description='Read the weights of an ENet that was trained with davidtvs/PyTorch-ENet, as '
+        'that project is since March 2021, on RGB in [0, 1]. No code in the file is run. The '
+        'weights are kept in float32, because half precision would change the answers.')
+    importer.add_argument('file', help='what torch.save wrote: a state dict, or a dict that has '
+                          'one as state_dict')
+    importer.add_argument('--labels', required=True, help='YAML file with name and classes, each '
+                          "with name, color and drivable, in the order of the network's outputs")
+    importer.add_argument('--out', help='file to write; by default FILE with the ending '
+                          '.safetensors, in the current folder')
+    importer.add_argument('--width', type=int, default=480,
+                          help='width at which the network is to run, pixels')
+    importer.add_argument('--height', type=int, default=360, help='likewise')
+    importer.set_defaults(run=_import)
 
 
 def _segment(options):
     from enet_ros.segment_files import print_report, segment_source
-    from enet_ros.segmenter import Segmenter
     from enet_ros.sources import open_source
 
-    size = InputConfig(width=options.width, height=options.height)
-    segmenter = Segmenter.load(options.model, engine=options.engine, device=options.device,
-                               width=size.width, height=size.height)
+    segmenter = _load_segmenter(options)
     source = open_source(options.source, segmenter.labels, seed=options.seed)
-    print(f'{options.model} on {segmenter.engine.name}, network size '
-          f'{segmenter.size[0]}x{segmenter.size[1]}')
+    print(_what_runs(options.model, segmenter))
     report = segment_source(segmenter, source, options.out, options.frames)
     print_report(report)
     return report.exit_code
 
 
+def _load_segmenter(options):
+    from enet_ros.segmenter import Segmenter
+
+    size = InputConfig(width=options.width, height=options.height)
+    return Segmenter.load(options.model, engine=options.engine, device=options.device,
+                          width=size.width, height=size.height)
+
+
+def _what_runs(model, segmenter):
+    width, height = segmenter.size
+    return f'{model} on {segmenter.engine.name}, network size {width}x{height}'
+
+
+def _evaluate(options):
+    from hashlib import sha256
+
+    from enet_ros.checkpoint import resolve
+    from enet_ros.training.datasets import open_dataset
+    from enet_ros.training.evaluate import evaluate_split
+    from enet_ros.training.report import ReportFolder, summary, tables
+
+    if options.worst < 0:
+        raise BadInput(f'worst is {options.worst}; it must be at least 0')
+    dataset = open_dataset(options.data, options.root)
+    segmenter = _load_segmenter(options)
+    print(_what_runs(options.model, segmenter))
+    folder = ReportFolder(options.out) if options.out else None
+    evaluation = evaluate_split(segmenter, dataset, options.split)
+    scores = evaluation.scores()
+    print(*tables(scores), '', f'{dataset.name} {options.split}, {len(evaluation.frame_iou)} '
+          f'frames: {summary(scores)}', sep='\n')
+    if folder:
+        folder.write(evaluation, dataset.splits[options.split], {
+            'command': options.command, 'model': options.model,
+            'model_sha256': sha256(resolve(options.model).read_bytes()).hexdigest(),
+            'engine': segmenter.engine.name, 'device': segmenter.engine.name.split()[1],
+            'network_size': segmenter.size, 'data': dataset.name, 'split': options.split,
+        }, options.worst)
+        print(f'report, confusion matrix and worst frames: {folder.path}')
+    return 0
+
+
 def _train(options):
+    from enet_ros.training.recipe import load_recipe
     from enet_ros.training.train import train
 
-    config = TrainConfig(**{item.name: getattr(options, item.name)
-                            for item in fields(TrainConfig)})
-    print(f'best weights: {train(config)}')
+    given = vars(options)
+    recipe = load_recipe(options.recipe, {item.name: given[item.name] for item in fields(Recipe)
+                                          if item.name in given})
+    config = RunConfig(**{item.name: given[item.name] for item in fields(RunConfig)})
+    print(f'best weights: {train(config, recipe)}')
+    return 0
+
+
+def _import(options):
+    import torch
+
+    from enet_ros.checkpoint import save
+    from enet_ros.checkpoint_import import import_checkpoint
+    from enet_ros.label_yaml import read_label_set
+
+    out = Path(options.out or Path(options.file).with_suffix('.safetensors').name)
+    if out.exists():
+        raise BadInput(f'{out} exists already; remove it, or name another file with --out')
+    labels = read_label_set(options.labels)
+    model, spec = import_checkpoint(options.file, labels, options.width, options.height)
+    save(out, model, spec, torch.float32)
+    print(f'{out}: ENet for {spec.width}x{spec.height} and the {len(labels)} classes of '
+          f'{labels.name}')
     return 0
 
 

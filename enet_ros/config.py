@@ -11,11 +11,22 @@ from enet_ros.errors import BadInput
 
 ENGINES = ('auto', 'torch')
 DEVICES = ('auto', 'cpu', 'cuda')
+ARCHITECTURES = ('enet', 'segnet')
+# Mean and deviation of RGB in [0, 1].
+NORMALISATIONS = {
+    'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    'none': ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
 
 
 def setting(default, description, **rules):
     """Return a dataclass field with a default, a description and the rules for its values."""
     return field(default=default, metadata={'description': description, **rules})
+
+
+def value(description, **rules):
+    """Return a dataclass field that has no default: its values are in a file."""
+    return field(metadata={'description': description, **rules})
 
 
 def check(config):
@@ -117,40 +128,68 @@ class ReplayConfig:
         check(self)
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """How `enet train` trains."""
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained. The values are in config/train/*.yaml."""
 
-    camvid: str = setting('camvid', 'folder with train/, trainannot/, val/ and valannot/')
-    out: str = setting('runs/enet_camvid', 'folder for checkpoints; a run in it is continued')
-    initial: str = setting('', 'checkpoint to start from; empty: random weights')
-    encoder_epochs: int = setting(50, 'passes over the CamVid frames with the encoder alone',
-                                  minimum=0)
-    epochs: int = setting(80, 'passes with the whole network', minimum=1)
-    batch_size: int = setting(8, 'frames a step', minimum=2)
-    synthetic_share: float = setting(0.25, 'share of synthetic frames in each batch',
-                                     minimum=0.0, maximum=0.9)
-    synthetic_frames: int = setting(800, 'distinct synthetic frames', minimum=1)
-    crop: int = setting(288, 'width and height of training crops, pixels, a multiple of 8',
-                        minimum=32)
-    learning_rate: float = setting(2e-3, 'peak of the one-cycle schedule', minimum=0.0)
-    weight_decay: float = setting(1e-2, 'of AdamW', minimum=0.0)
-    class_weight_offset: float = setting(
-        1.05, 'c of the class weights 1 / ln(c + p); the paper has 1.02', minimum=1.0001)
-    average_decay: float = setting(0.995, 'of the moving average of the weights, a step',
-                                   minimum=0.0, maximum=0.99999)
-    checkpoint_every: int = setting(50, 'steps between states that a run can resume from',
-                                    minimum=1)
-    evaluate_every: int = setting(10, 'epochs between evaluations', minimum=1)
-    seed: int = setting(0, 'of initial weights, order and augmentation', minimum=0)
-    compile: bool = setting(True, 'compile the step: minutes at the start, several times faster')
-    bfloat16: bool = setting(False, 'mixed precision, faster on CPUs with AMX')
+    architecture: str = value('network', choices=ARCHITECTURES)
+    normalisation: str = value('of RGB in [0, 1] before the network',
+                               choices=tuple(NORMALISATIONS))
+    encoder_epochs: int = value('passes over the real frames with the encoder alone', minimum=0)
+    epochs: int = value('passes with the whole network', minimum=1)
+    batch_size: int = value('frames a step, over all processes', minimum=2)
+    crop: int = value('width and height of samples, pixels, a multiple of 8; 0: whole frames',
+                      minimum=0)
+    augment: bool = value('scale, flip, light and colour')
+    synthetic_share: float = value('share of synthetic streets in a batch',
+                                   minimum=0.0, maximum=0.9)
+    synthetic_frames: int = value('distinct synthetic frames', minimum=1)
+    class_weight_offset: float = value('c of the class weights 1 / ln(c + p)', minimum=1.0001)
+    iou_share: float = value('weight of one minus the soft mean IoU', minimum=0.0)
+    encoder_share: float = value("weight of the encoder's answer in the second stage",
+                                 minimum=0.0)
+    optimizer: str = value('method', choices=('adamw', 'adam'))
+    learning_rate: float = value('at its peak', minimum=0.0)
+    weight_decay: float = value('of adamw, or L2 of adam', minimum=0.0)
+    schedule: str = value('of the learning rate', choices=('one_cycle', 'steps'))
+    average_decay: float = value('of the moving average of the weights, a step; 0: none',
+                                 minimum=0.0, maximum=0.99999)
 
     def __post_init__(self):
         check(self)
         _require(self.crop % 8 == 0, 'crop', self.crop, 'it must be a multiple of 8')
+        if self.architecture != 'enet':
+            for name in ('encoder_epochs', 'encoder_share'):
+                _require(not getattr(self, name), name, getattr(self, name),
+                         f'it must be 0 for {self.architecture}, whose encoder has no head')
 
     @property
     def synthetic_per_batch(self):
         """Return how many frames of a batch are synthetic."""
         return round(self.batch_size * self.synthetic_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What a training run learns from, where it runs and what it writes."""
+
+    data: str = setting('camvid', 'data set: camvid, cityscapes, sunrgbd or a .yaml file')
+    root: str = setting('', "the data set's folder")
+    out: str = setting('runs/enet', 'folder for checkpoints and logs; a run in it is continued')
+    initial: str = setting('', 'checkpoint to start from; empty: random weights')
+    seed: int = setting(0, 'of initial weights, order and augmentation', minimum=0)
+    device: str = setting('auto', 'auto takes a GPU if there is one', choices=DEVICES)
+    processes: int = setting(1, 'processes on this machine, one a GPU', minimum=1)
+    machines: int = setting(1, 'machines that train together, started by torchrun', minimum=1)
+    precision: str = setting('32-true', 'of the arithmetic; bf16-mixed is faster on GPUs, and on '
+                             'CPUs with AMX', choices=('32-true', 'bf16-mixed'))
+    compile: bool = setting(True, 'compile the step: minutes at the start, several times faster')
+    workers: int = setting(0, 'processes that prepare samples beside the training', minimum=0)
+    scored_streets: int = setting(64, 'frames of unseen synthetic streets scored beside val',
+                                  minimum=1)
+    checkpoint_every: int = setting(50, 'steps between states that a run can resume from',
+                                    minimum=1)
+    evaluate_every: int = setting(10, 'epochs between evaluations', minimum=1)
+
+    def __post_init__(self):
+        check(self)

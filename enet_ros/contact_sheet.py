@@ -37,10 +37,10 @@ def _row(row, width):
     tile_width = (width - MARGIN * (len(row) + 1)) // len(row)
     tiles = [(caption, _fit(picture, tile_width)) for caption, picture in row]
     height = max(picture.shape[0] for _, picture in tiles)
-    block = _blank(width, LINE + height + MARGIN)
+    block = blank(width, LINE + height + MARGIN)
     for column, (caption, picture) in enumerate(tiles):
         left = MARGIN + column * (tile_width + MARGIN)
-        _write(block, caption, left, LINE - 6, 0.45)
+        write_text(block, caption, left, LINE - 6, 0.45)
         block[LINE:LINE + picture.shape[0], left:left + tile_width] = picture
     return block
 
@@ -57,32 +57,35 @@ def _fit(picture, width):
 
 def _legend(labels, width):
     """Draw each class's colour and name, from left to right in as many lines as it takes."""
-    column = max(_text_width(name, 0.45) for name in labels.names) + LINE + 2 * MARGIN
+    column = max(text_width(name, 0.45) for name in labels.names) + LINE + 2 * MARGIN
     columns = max(1, (width - MARGIN) // column)
     lines = -(-len(labels) // columns)
-    block = _blank(width, lines * LINE + MARGIN)
+    block = blank(width, lines * LINE + MARGIN)
     for index, label in enumerate(labels.classes):
         line, place = divmod(index, columns)
         left, top = MARGIN + place * column, line * LINE
         block[top + 3:top + LINE - 3, left:left + LINE] = label.color
-        _write(block, label.name, left + LINE + 6, top + LINE - 7, 0.45)
+        write_text(block, label.name, left + LINE + 6, top + LINE - 7, 0.45)
     return block
 
 
 def _text_line(text, width, size, height):
-    block = _blank(width, height)
-    _write(block, text, MARGIN, height - MARGIN, size)
+    block = blank(width, height)
+    write_text(block, text, MARGIN, height - MARGIN, size)
     return block
 
 
-def _blank(width, height):
+def blank(width, height):
+    """Return an empty sheet, uint8 (height, width, 3)."""
     return np.full((height, width, 3), PAPER, np.uint8)
 
 
-def _text_width(text, size):
+def text_width(text, size):
+    """Return the width of a text in pixels, `size` as in `write_text`."""
     return cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0]
 
 
-def _write(block, text, left, baseline, size):
-    cv2.putText(block, text, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1,
+def write_text(sheet, text, left, baseline, size, color=INK):
+    """Write a line of text; size 1 has capitals of about 21 pixels."""
+    cv2.putText(sheet, text, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1,
                 cv2.LINE_AA)

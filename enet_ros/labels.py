@@ -52,6 +52,10 @@ class LabelSet:
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise BadInput(f'label set {self.name!r} names {twice!r} twice; rename one')
+        if type(self.void_id) is not int or not len(self) <= self.void_id <= UNLABELLED:
+            raise BadInput(f'label set {self.name!r} has void_id {self.void_id!r}; it must be a '
+                           f'number from {len(self)}, the first that is no class, to '
+                           f'{UNLABELLED}')
 
     def __len__(self):
         return len(self.classes)
@@ -86,15 +90,30 @@ class LabelSet:
     @classmethod
     def from_dict(cls, data):
         """Rebuild a label set from `to_dict`'s data; raise BadInput where it does not fit."""
-        try:
-            classes = tuple(
-                LabelClass(str(entry['name']), tuple(int(c) for c in entry['color']),
-                           bool(entry.get('drivable', False)))
-                for entry in data['classes'])
-            return cls(str(data['name']), classes, int(data.get('void_id', UNLABELLED)))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BadInput(f'not a label set: {error!r}; it needs a name and classes, each with '
-                           'a name and a color') from error
+        if not (isinstance(data, dict) and isinstance(data.get('name'), str)
+                and isinstance(data.get('classes'), (list, tuple))):
+            raise BadInput('not a label set: it needs a name and classes, each with a name and a '
+                           'color')
+        return cls(data['name'], tuple(_class_from(entry, place)
+                                       for place, entry in enumerate(data['classes'])),
+                   data.get('void_id', UNLABELLED))
+
+
+def _class_from(entry, place):
+    where = f'not a label set: class {place}'
+    if not isinstance(entry, dict):
+        raise BadInput(f'{where} is {entry!r}; it needs a name and a color')
+    name, color = entry.get('name'), entry.get('color')
+    drivable = entry.get('drivable', False)
+    if not isinstance(name, str):
+        raise BadInput(f'{where}: name is {name!r}; it must be text (in YAML, quote words like '
+                       'off)')
+    if not isinstance(color, (list, tuple)) or not all(type(part) is int for part in color):
+        raise BadInput(f'{where}, {name!r}: color is {color!r}; it must be three numbers from 0 '
+                       'to 255')
+    if not isinstance(drivable, bool):
+        raise BadInput(f'{where}, {name!r}: drivable is {drivable!r}; it must be true or false')
+    return LabelClass(name, tuple(color), drivable)
 
 
 CAMVID = LabelSet('camvid', (

@@ -14,6 +14,7 @@ from enet_ros.labels import LabelSet
 from enet_ros.postprocess import colorize, overlay, scale_labels
 from enet_ros.training.evaluate import describe
 from enet_ros.training.metrics import ConfusionMatrix
+from enet_ros.training.report import summary, tables
 
 OVERLAY_ALPHA = 0.5
 
@@ -79,11 +80,8 @@ def print_report(report):
     print(f'{report.written} frames segmented into {report.out} (label, color, overlay)')
     if report.scored:
         scores = describe(report.matrix, report.labels)
-        print(f'on {report.scored} frames with labels: mIoU {scores["mean_iou"]:.4f}, '
-              f'pixel accuracy {scores["pixel_accuracy"]:.4f}')
-        width = max(map(len, scores['iou']))
-        for name, iou in scores['iou'].items():
-            print(f'  {name:{width}} {"-" if np.isnan(iou) else format(iou, ".4f")}')
+        print(f'on {report.scored} frames with labels: {summary(scores)}')
+        print(*(f'  {line}' for line in tables(scores)), sep='\n')
     if report.broken:
         print(f'{len(report.broken)} frames could not be read and were skipped')
 

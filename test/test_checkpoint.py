@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from enet_ros import checkpoint
+from enet_ros import checkpoint, config
 from enet_ros.checkpoint import METADATA_KEY, ModelSpec
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, CITYSCAPES
@@ -37,6 +37,37 @@ def test_round_trip(tmp_path, spec):
     assert not again.training
     with torch.inference_mode():
         assert torch.equal(model(image), again(image))
+
+
+def test_the_options_of_an_architecture_are_kept(tmp_path):
+    spec = ModelSpec(CAMVID, architecture_options={'output_kernel': 3, 'norm_epsilon': 1e-5})
+    path = tmp_path / 'model.safetensors'
+    checkpoint.save(path, spec.build(), spec)
+    model, spec_again = checkpoint.load(path)
+    assert spec_again == spec
+    assert model.output.kernel_size == (3, 3)
+    assert model.initial.norm.eps == 1e-5
+
+
+def test_checkpoints_from_before_there_were_options(tmp_path, spec):
+    metadata = json.loads(spec.to_json())
+    del metadata['architecture_options']
+    assert ModelSpec.from_json(json.dumps(metadata)) == spec
+
+
+def test_shipped_models_load():
+    for path in checkpoint.models_folder().glob('*.safetensors'):
+        model, spec = checkpoint.load(path.stem)
+        assert model.output.out_channels == len(spec.labels)
+
+
+def test_architectures_are_those_that_can_be_trained():
+    assert tuple(checkpoint.ARCHITECTURES) == config.ARCHITECTURES
+
+
+def test_a_folder_that_is_not_there(tmp_path, spec):
+    with pytest.raises(BadInput, match='cannot write .*: No such file or directory; name'):
+        checkpoint.save(tmp_path / 'absent/model.safetensors', spec.build(), spec)
 
 
 def test_half_precision_is_small_and_close(file, spec):
@@ -116,6 +147,10 @@ def test_missing_and_unknown_weights(tmp_path):
     ({'mean': 3}, 'does not fit'),
     ({'std': [1, 0, 1]}, 'std above zero'),
     ({'width': 0}, 'too small'),
+    ({'architecture_options': {'depth': 3}}, "enet has no option 'depth'; it has initial_pool, "),
+    ({'architecture_options': {'initial_pool': '3'}}, 'must be of type int'),
+    ({'architecture_options': 3}, 'does not fit'),
+    ({'architecture': 'segnet', 'architecture_options': {'biases': True}}, 'it has none'),
     ({'surprise': 1}, 'does not fit'),
 ])
 def test_bad_metadata(tmp_path, changes, complaint):

@@ -13,10 +13,11 @@ PACKAGE = ROOT / 'enet_ros'
 # Each floor may import itself and the floors above it in this list.
 FLOORS = [
     ['errors'],
-    ['labels'],
+    ['labels', 'label_yaml'],
     ['config'],
     ['models'],
     ['checkpoint'],
+    ['checkpoint_import'],
     ['engines'],
     ['preprocess', 'postprocess'],
     ['budget'],
@@ -24,8 +25,8 @@ FLOORS = [
     ['synthetic', 'synthetic_sprites'],
     ['image_files'],
     ['sources'],
-    ['training'],
     ['contact_sheet'],
+    ['training'],
     ['segment_files'],
     ['cli'],
     ['ros'],
@@ -33,7 +34,8 @@ FLOORS = [
 ROS = {'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'lifecycle_msgs',
        'rcl_interfaces', 'builtin_interfaces', 'cv_bridge', 'vision_msgs', 'launch', 'launch_ros'}
 # Runtimes and tools that are extras: imported where they are used, not when a module is loaded.
-EXTRAS = {'rosbags', 'yaml', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs'}
+EXTRAS = {'rosbags', 'yaml', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs',
+          'lightning_fabric', 'tensorboard', 'matplotlib', 'cityscapesscripts'}
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
 
 

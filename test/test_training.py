@@ -1,5 +1,6 @@
 """Training: what it counts, draws and minimises, and that a killed run ends as an unbroken one."""
 
+import csv
 import os
 import signal
 import subprocess
@@ -10,92 +11,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from made_data import make_camvid, make_folder
 
 from enet_ros import checkpoint
-from enet_ros.config import TrainConfig
+from enet_ros.config import RunConfig
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELLED
 from enet_ros.training.augment import random_crop, random_light
 from enet_ros.training.datasets import FolderFrames, SyntheticFrames
 from enet_ros.training.loss import class_weights, segmentation_loss
-from enet_ros.training.metrics import ConfusionMatrix
+from enet_ros.training.recipe import load_recipe, recipe_files
 from enet_ros.training.samples import TrainingSamples
+from enet_ros.training.schedule import rate_share
 from enet_ros.training.train import train
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
-
-
-def make_camvid(root, train=4, val=2, size=(64, 48)):
-    """Write a tree in CamVid's layout from synthetic frames; return its path."""
-    frames = SyntheticFrames(*size, 7, train + val)
-    for index in range(train + val):
-        split = 'train' if index < train else 'val'
-        image, labels = frames[index]
-        for folder, data, name in ((split, image[:, :, ::-1], 'png'), (f'{split}annot', np.where(
-                labels == UNLABELLED, 11, labels).astype(np.uint8), 'png')):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(root / folder / f'frame{index}.{name}'), data)
-    return root
-
-
-# Metrics
-
-def test_iou_of_a_case_made_by_hand():
-    matrix = ConfusionMatrix(3)
-    matrix.add(np.array([[0, 0, 1, 1, 255]], np.uint8), np.array([[0, 1, 1, 1, 0]], np.uint8))
-    assert matrix.iou()[:2].tolist() == [1 / 2, 2 / 3]
-    assert np.isnan(matrix.iou()[2])
-    assert matrix.mean_iou() == pytest.approx((1 / 2 + 2 / 3) / 2)
-    assert matrix.accuracy() == 3 / 4
-
-
-def test_no_answer_is_a_miss_of_the_true_class_only():
-    matrix = ConfusionMatrix(2)
-    matrix.add(np.array([[0, 0, 1, 1]], np.uint8), np.array([[0, 255, 1, 1]], np.uint8))
-    assert matrix.iou().tolist() == [1 / 2, 1.0]
-
-
-def test_nothing_counted():
-    assert np.isnan(ConfusionMatrix(2).mean_iou()) and np.isnan(ConfusionMatrix(2).accuracy())
-
-
-# Frames
-
-def test_frames_of_a_folder(tmp_path):
-    frames = FolderFrames(make_camvid(tmp_path) / 'train', CAMVID)
-    image, labels = frames[0]
-    assert len(frames) == 4
-    assert image.shape == (48, 64, 3) and labels.shape == (48, 64)
-    assert set(np.unique(labels)) <= {*range(11), UNLABELLED}
-
-
-@pytest.mark.parametrize('damage, complaint', [
-    (lambda root: (root / 'trainannot/frame1.png').unlink(), 'frame1.png is missing'),
-    (lambda root: (root / 'trainannot/frame1.png').write_bytes(b''), 'not an image'),
-    (lambda root: (root / 'train/frame1.png').write_text('hello'), 'not an image'),
-    (lambda root: cv2.imwrite(str(root / 'trainannot/frame1.png'),
-                              np.full((48, 64), 77, np.uint8)), 'holds id 77'),
-    (lambda root: cv2.imwrite(str(root / 'trainannot/frame1.png'),
-                              np.zeros((9, 9), np.uint8)), 'labels are 9x9'),
-    (lambda root: cv2.imwrite(str(root / 'trainannot/frame1.png'),
-                              np.zeros((48, 64, 3), np.uint8)), 'one channel'),
-])
-def test_damaged_trees_are_refused_by_name(tmp_path, damage, complaint):
-    root = make_camvid(tmp_path)
-    damage(root)
-    with pytest.raises(BadInput, match=complaint):
-        list(FolderFrames(root / 'train', CAMVID))
-
-
-def test_folders_without_images_or_labels(tmp_path):
-    with pytest.raises(BadInput, match='does not exist'):
-        FolderFrames(tmp_path / 'none', CAMVID)
-    (tmp_path / 'train').mkdir()
-    with pytest.raises(BadInput, match='holds no images'):
-        FolderFrames(tmp_path / 'train', CAMVID)
-    cv2.imwrite(str(tmp_path / 'train/a.png'), np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(BadInput, match='no folder trainannot'):
-        FolderFrames(tmp_path / 'train', CAMVID)
 
 
 # Augmentation
@@ -133,30 +63,94 @@ def test_light_changes_images_within_reason():
 
 def test_samples_depend_on_seed_and_number_alone():
     frames = list(SyntheticFrames(64, 48, 3, 4))
-    settings = {'crop': 32, 'batch_size': 4, 'encoder_epochs': 1, 'epochs': 1}
-    config = TrainConfig(**settings, synthetic_share=0.25, seed=5)
-    samples = TrainingSamples(frames, frames, config)
-    again = TrainingSamples(frames, frames, config)
-    other = TrainingSamples(frames, frames, TrainConfig(
-        **settings, synthetic_share=0.25, seed=6))
+    recipe = load_recipe(changes={'crop': 32, 'batch_size': 4, 'encoder_epochs': 1, 'epochs': 1})
+    samples = TrainingSamples(frames, frames, recipe, seed=5)
+    again = TrainingSamples(frames, frames, recipe, seed=5)
+    other = TrainingSamples(frames, frames, recipe, seed=6)
     assert samples.steps == 2 * 4 // 3
     for number in (5, 0, 3):
         assert all(np.array_equal(a, b) for a, b in zip(samples[number], again[number]))
     assert not np.array_equal(samples[0][0], other[0][0])
 
 
+def test_processes_share_each_batch():
+    frames = list(SyntheticFrames(64, 48, 3, 4))
+    samples = TrainingSamples(frames, [], load_recipe(changes={
+        'batch_size': 4, 'encoder_epochs': 1, 'epochs': 1}), seed=0)
+    assert samples.steps == 2
+    shares = [samples.numbers(1, rank, 2) for rank in range(2)]
+    assert sorted(sum(shares, [])) == [4, 5, 6, 7] and [len(share) for share in shares] == [2, 2]
+
+
+def test_samples_of_the_papers_recipe_are_whole_frames():
+    frames = list(SyntheticFrames(64, 48, 3, 2))
+    samples = TrainingSamples(frames, [], load_recipe('paper', {'batch_size': 2}), seed=0)
+    image, labels = samples[0]
+    assert any(np.array_equal(image, frame) and np.array_equal(labels, truth)
+               for frame, truth in frames)
+
+
+# Recipes
+
+def test_shipped_recipes():
+    assert set(recipe_files()) == {'best', 'paper', 'segnet'}
+    paper = load_recipe('paper')
+    assert (paper.learning_rate, paper.weight_decay, paper.batch_size) == (5e-4, 2e-4, 10)
+    assert (paper.encoder_epochs, paper.class_weight_offset) == (300, 1.02)
+    assert load_recipe('segnet').architecture == 'segnet'
+
+
+def test_changes_go_before_the_file(tmp_path):
+    (tmp_path / 'mine.yaml').write_text('epochs: 3\nlearning_rate: 1\n')
+    recipe = load_recipe(tmp_path / 'mine.yaml', {'epochs': 4})
+    assert (recipe.epochs, recipe.learning_rate, recipe.crop) == (4, 1.0, load_recipe().crop)
+
+
+@pytest.mark.parametrize('text, complaint', [
+    ('epoch: 3', "entry 'epoch' is not known"),
+    ('epochs: many', "epochs is 'many', where int is wanted"),
+    ('epochs: 0', 'epochs is 0; it must be at least 1'),
+    ('crop: 100', 'crop is 100; it must be a multiple of 8'),
+    ('synthetic_share: 1', 'at most 0.9'),
+    ('class_weight_offset: 1', 'at least 1.0001'),
+    ('architecture: segnet', 'must be 0 for segnet'),
+    ('optimizer: sgd', 'choose one of adamw, adam'),
+    ('- 1', 'holds no entries'),
+])
+def test_wrong_recipes_are_refused(tmp_path, text, complaint):
+    (tmp_path / 'mine.yaml').write_text(text)
+    with pytest.raises(BadInput, match=complaint):
+        load_recipe(tmp_path / 'mine.yaml')
+
+
+def test_a_missing_recipe_is_refused():
+    with pytest.raises(BadInput, match='recipe worst does not exist; .* best, paper, segnet'):
+        load_recipe('worst')
+
+
+def test_one_cycle_rises_and_falls():
+    shares = [rate_share('one_cycle', epoch, 100) for epoch in range(101)]
+    assert shares[10] == 1.0 == max(shares)
+    assert shares[:11] == sorted(shares[:11]) and shares[10:] == sorted(shares[10:], reverse=True)
+    assert shares[100] == pytest.approx(0, abs=1e-9)
+
+
+def test_steps_fall_to_a_tenth_every_hundred_epochs():
+    assert [rate_share('steps', epoch, 300) for epoch in (0, 99.9, 100, 250)] == pytest.approx(
+        [1, 1, 0.1, 0.01])
+
+
 # Loss
 
 def test_class_weights_are_the_papers():
-    labels = np.array([[0] * 90 + [1] * 10 + [UNLABELLED] * 50], np.uint8)
-    assert class_weights([labels], 2, 1.02).tolist() == pytest.approx(
+    assert class_weights(np.array([90, 10]), 1.02).tolist() == pytest.approx(
         [1 / np.log(1.92), 1 / np.log(1.12)])
 
 
 @pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not there')
 def test_class_weights_of_camvid():
-    labels = (labels for _, labels in FolderFrames(SHARED_CAMVID / 'train', CAMVID))
-    assert class_weights(labels, 11, 1.02).numpy() == pytest.approx(np.array(
+    counts = FolderFrames(SHARED_CAMVID / 'train', CAMVID).check()
+    assert class_weights(counts, 1.02).numpy() == pytest.approx(np.array(
         [5.60, 4.30, 33.57, 3.34, 15.49, 8.74, 31.54, 32.01, 12.83, 38.01, 43.91]), abs=0.006)
 
 
@@ -172,14 +166,26 @@ def test_loss_is_least_where_the_answer_is_right():
     assert segmentation_loss(changed, truth, weights) == segmentation_loss(right, truth, weights)
 
 
+def test_loss_without_iou_is_weighted_cross_entropy():
+    logits, truth = torch.randn(2, 3, 8, 8), torch.randint(0, 3, (2, 8, 8))
+    truth[1, 2] = UNLABELLED
+    weights = torch.tensor([1.0, 5.0, 20.0])
+    assert segmentation_loss(logits, truth, weights, iou_share=0).item() == pytest.approx(
+        torch.nn.functional.cross_entropy(logits, truth, weights, ignore_index=UNLABELLED).item())
+
+
 # The run
 
-def run_config(root, out, **changes):
-    settings = {
-        'encoder_epochs': 2, 'epochs': 4, 'batch_size': 2, 'synthetic_share': 0.5,
-        'synthetic_frames': 2, 'crop': 32, 'checkpoint_every': 1, 'evaluate_every': 3,
-        'compile': False, **changes}
-    return TrainConfig(camvid=str(root), out=str(out), **settings)
+RECIPE = {'encoder_epochs': 2, 'epochs': 4, 'batch_size': 2, 'synthetic_share': 0.5,
+          'synthetic_frames': 2, 'crop': 32}
+
+
+def small_run(root, out, recipe='best', changes=None, **settings):
+    """Train for seconds and return the best checkpoint's path."""
+    config = RunConfig(**{'root': str(root), 'out': str(out), 'device': 'cpu', 'compile': False,
+                          'checkpoint_every': 1, 'evaluate_every': 3, 'scored_streets': 2,
+                          **settings})
+    return train(config, load_recipe(recipe, {**RECIPE, **(changes or {})}))
 
 
 @pytest.fixture(scope='module')
@@ -188,12 +194,12 @@ def camvid(tmp_path_factory):
 
 
 def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, camvid):
-    best = train(run_config(camvid, tmp_path / 'unbroken'))
+    best = small_run(camvid, tmp_path / 'unbroken')
     program = (
         'import sys\n'
         'import torch\n'
-        'from enet_ros.training.train import Run, train\n'
-        'from test_training import run_config\n'
+        'from enet_ros.training.train import Run\n'
+        'from test_training import small_run\n'
         f'torch.set_num_threads({torch.get_num_threads()})\n'  # sums depend on it
         'advance = Run.advance\n'
         'def announce(run, *batch):\n'
@@ -201,7 +207,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, camvid):
         '    print(run.step, flush=True)\n'
         '    return loss\n'
         'Run.advance = announce\n'
-        'train(run_config(sys.argv[1], sys.argv[2]))\n')
+        'small_run(sys.argv[1], sys.argv[2])\n')
     process = subprocess.Popen(
         [sys.executable, '-c', program, str(camvid), str(tmp_path / 'killed')],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -213,40 +219,70 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, camvid):
     process.wait(timeout=30)
     state = torch.load(tmp_path / 'killed/state.pt', weights_only=True)
     assert 4 <= state['step'] < 12
-    best_again = train(run_config(camvid, tmp_path / 'killed'))
+    best_again = small_run(camvid, tmp_path / 'killed')
     weights, weights_again = (checkpoint.load(path)[0].state_dict() for path in (best, best_again))
     assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
     assert checkpoint.read_spec(best).metrics == checkpoint.read_spec(best_again).metrics
+    logs = [(tmp_path / name / 'metrics.csv').read_text() for name in ('unbroken', 'killed')]
+    assert logs[0] == logs[1]
 
 
-def test_the_checkpoint_tells_its_recipe_and_scores(tmp_path, camvid):
-    spec = checkpoint.read_spec(train(run_config(camvid, tmp_path, epochs=1)))
-    assert spec.labels == CAMVID and (spec.width, spec.height) == (64, 48)
-    assert spec.training['batch_size'] == 2 and spec.training['epochs'] == 1
-    assert set(spec.metrics) == {'camvid_val', 'synthetic'}
-    assert 'research' in spec.licence
+def test_what_a_run_leaves(tmp_path, camvid):
+    spec = checkpoint.read_spec(small_run(camvid, tmp_path))
+    assert spec.labels == CAMVID and (spec.width, spec.height) == (480, 360)
+    assert spec.training['batch_size'] == 2 and spec.training['epochs'] == 4
+    assert set(spec.metrics) == {'val', 'streets'}
+    assert 'camvid' in spec.licence
+    checkpoint.load(tmp_path / 'last.safetensors')
+    with (tmp_path / 'metrics.csv').open() as file:
+        rows = list(csv.DictReader(file))
+    last = [row for row in rows if row['val_mean_iou']][-1]
+    assert last['step'] == '12' and 0 <= float(last['val_mean_iou']) <= 1
+    assert list((tmp_path / 'tensorboard').iterdir())
+    for picture in ('curves.png', 'answers.png'):
+        assert cv2.imread(str(tmp_path / picture)).std() > 10
 
 
 def test_a_run_can_start_from_weights(tmp_path, camvid):
-    first = train(run_config(camvid, tmp_path / 'first', epochs=1))
-    still = train(run_config(camvid, tmp_path / 'second', epochs=1, initial=str(first),
-                             learning_rate=1e-9, weight_decay=0.0))
+    first = small_run(camvid, tmp_path / 'first')
+    still = small_run(camvid, tmp_path / 'second', initial=str(first), changes={
+        'learning_rate': 1e-9, 'weight_decay': 0.0, 'encoder_epochs': 0, 'epochs': 1})
     before, after = (checkpoint.load(path)[0].output.weight for path in (first, still))
     assert torch.allclose(before, after, atol=1e-3)
 
 
 def test_a_folder_with_another_run_is_refused(tmp_path, camvid):
-    train(run_config(camvid, tmp_path, epochs=1))
+    changes = {'encoder_epochs': 0, 'epochs': 1}
+    small_run(camvid, tmp_path, changes=changes)
     with pytest.raises(BadInput, match='of a run with other settings'):
-        train(run_config(camvid, tmp_path, epochs=2))
+        small_run(camvid, tmp_path, changes={**changes, 'epochs': 2})
+
+
+def test_segnet_learns_users_own_classes(tmp_path):
+    data = make_folder(tmp_path / 'own')
+    best = small_run('', tmp_path / 'out', 'segnet', {'encoder_epochs': 0, 'epochs': 1},
+                     data=str(data))
+    model, spec = checkpoint.load(best)
+    assert spec.architecture == 'segnet' and spec.labels.names == ['floor', 'rack', 'person']
+    assert set(spec.metrics) == {'val'}  # the streets have other classes
+
+
+def test_two_processes_average_gradients_and_sum_scores(tmp_path, camvid):
+    program = Path(__file__).with_name('two_processes.py')
+    result = subprocess.run(
+        [sys.executable, str(program), str(camvid), str(tmp_path)], capture_output=True,
+        text=True, timeout=300, env={**os.environ, 'PYTHONPATH': os.pathsep.join(
+            filter(None, sys.path))})
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert {'process 0: agreed', 'process 1: agreed'} <= set(result.stdout.splitlines())
 
 
 @pytest.mark.parametrize('settings, complaint', [
-    ({'epochs': 0}, 'epochs is 0; it must be at least 1'),
-    ({'crop': 100}, 'crop is 100; it must be a multiple of 8'),
-    ({'synthetic_share': 1.0}, 'at most 0.9'),
-    ({'class_weight_offset': 1.0}, 'at least 1.0001'),
+    ({'processes': 3}, 'batch_size 2 does not divide among 3 processes'),
+    ({'data': 'kitti'}, "data set 'kitti' is not known"),
+    ({'initial': 'none.safetensors'}, 'none.safetensors does not exist'),
+    ({'precision': '8'}, 'choose one of 32-true, bf16-mixed'),
 ])
-def test_bad_settings_are_named(settings, complaint):
+def test_bad_settings_are_named(tmp_path, camvid, settings, complaint):
     with pytest.raises(BadInput, match=complaint):
-        TrainConfig(**settings)
+        small_run(camvid, tmp_path, **settings)

@@ -4,86 +4,113 @@ Where paper and code differ the code is followed: the initial block's convolutio
 bottlenecks have no activation after the expansion, and the decoder uses ReLU.
 """
 
+from dataclasses import dataclass, fields
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from enet_ros.config import check, setting
+from enet_ros.errors import BadInput
+from enet_ros.models.pooling import pool_2x2, unpool_2x2
+
 STRIDE = 8  # the encoder's total down-sampling
 
-
-def pool_2x2(x):
-    """Max-pool 2x2 windows with stride 2 and say where each maximum stood.
-
-    x (N, C, 2H, 2W) -> pooled (N, C, H, W) and position (N, C, H, W) int8, which counts 0 to 3
-    in reading order. Of tied values the first counts, as in torch.nn.functional.max_pool2d.
-    """
-    n, channels, height, width = x.shape
-    # Channels last, so that compiled code runs along the channels and not over strided columns.
-    windows = x.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width // 2, 2, channels)
-    top_left, top_right = windows[:, :, 0, :, 0], windows[:, :, 0, :, 1]
-    low_left, low_right = windows[:, :, 1, :, 0], windows[:, :, 1, :, 1]
-    top = torch.maximum(top_left, top_right)
-    low = torch.maximum(low_left, low_right)
-    position = torch.where(top >= low, (top_right > top_left).to(torch.int8),
-                           (low_right > low_left).to(torch.int8) + 2)
-    return torch.maximum(top, low).permute(0, 3, 1, 2), position.permute(0, 3, 1, 2)
+# Made for a number of channels; a shared PReLU has one slope for all of them.
+ACTIVATIONS = {
+    'relu': lambda channels: nn.ReLU(),
+    'prelu': nn.PReLU,
+    'shared_prelu': lambda channels: nn.PReLU(),
+}
 
 
-def unpool_2x2(x, position):
-    """Put each value back where `pool_2x2` found the maximum; zeros elsewhere.
+@dataclass(frozen=True)
+class ENetLayout:
+    """Where networks called ENet differ. The defaults are the authors' network."""
 
-    x, position (N, C, H, W) -> (N, C, 2H, 2W). Equal to torch.nn.functional.max_unpool2d, ties
-    included, but built of operators that every runtime has: each output pixel compares its own
-    place in the window with the position kept for that window.
-    """
-    n, channels, height, width = x.shape
-    place = torch.arange(4, dtype=torch.int8, device=x.device).view(2, 1, 2, 1)
-    x, position = (t.permute(0, 2, 3, 1)[:, :, None, :, None] for t in (x, position))
-    windows = torch.where(position == place, x, 0.0)  # (N, H, 2, W, 2, C)
-    return windows.reshape(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
+    initial_pool: int = setting(2, "window of the initial block's pooling", minimum=2, maximum=3)
+    quarter_of: str = setting('output', 'down- and up-sampling blocks are inside a quarter as '
+                              'wide as this end', choices=('input', 'output'))
+    biases: bool = setting(True, 'the initial, main and output convolutions have biases')
+    pair_activation: bool = setting(
+        False, 'normalisation and activation between the convolutions of an asymmetric pair')
+    expansion_activation: bool = setting(
+        False, 'activation after the expansion, but not in up-sampling blocks')
+    encoder_activation: str = setting('prelu', 'of all blocks before the up-sampling',
+                                      choices=tuple(ACTIVATIONS))
+    decoder_activation: str = setting('relu', 'of the other blocks', choices=tuple(ACTIVATIONS))
+    norm_epsilon: float = setting(1e-3, 'added to the variance by normalisations',
+                                  minimum=1e-12, maximum=1.0)
+    upsampling_kernel: int = setting(3, 'of transposed convolutions in blocks',
+                                     minimum=2, maximum=3)
+    output_kernel: int = setting(2, 'of the last transposed convolution', minimum=2, maximum=3)
+    decoder_dropout: float = setting(0.0, 'share of channels dropped in the decoder',
+                                     minimum=0.0, maximum=0.9)
+
+    def __post_init__(self):
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if type(value) is not item.type:
+                raise BadInput(f'{item.name} is {value!r}; it must be of type '
+                               f'{item.type.__name__}')
+        check(self)
+
+    def norm(self, channels):
+        """Return a normalisation layer."""
+        return nn.BatchNorm2d(channels, eps=self.norm_epsilon, momentum=0.1)
 
 
-def _norm(channels):
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.1)
+AUTHORS = ENetLayout()
 
 
-def _prelu(channels):
-    return nn.PReLU(channels)
+def _extension(layout, activation, project, main, expand, dropout, activate_last=False):
+    """Chain what a block adds to its shortcut: project, convolve, expand, drop channels."""
+    mid, channels = project.out_channels, expand.out_channels
+    return nn.Sequential(
+        project, layout.norm(mid), activation(mid),
+        *main, layout.norm(mid), activation(mid),
+        expand, layout.norm(channels), *([activation(channels)] if activate_last else []),
+        nn.Dropout2d(dropout))
 
 
-def _relu(_channels):
-    return nn.ReLU()
+def _doubling(channels_in, channels_out, kernel, bias):
+    """Return a transposed convolution that doubles height and width; kernel 2 or 3."""
+    beyond = kernel - 2
+    return nn.ConvTranspose2d(channels_in, channels_out, kernel, stride=2, padding=beyond,
+                              output_padding=beyond, bias=bias)
 
 
 class InitialBlock(nn.Module):
     """Convolve and max-pool the image side by side: (N, 3, H, W) -> (N, 16, H/2, W/2)."""
 
-    def __init__(self):
+    def __init__(self, layout):
         super().__init__()
-        self.conv = nn.Conv2d(3, 13, 3, stride=2, padding=1)
-        self.norm = _norm(16)
-        self.activation = _prelu(16)
+        self.conv = nn.Conv2d(3, 13, 3, stride=2, padding=1, bias=layout.biases)
+        self.pool = nn.MaxPool2d(layout.initial_pool, stride=2, padding=layout.initial_pool - 2)
+        self.norm = layout.norm(16)
+        self.activation = ACTIVATIONS[layout.encoder_activation](16)
 
     def forward(self, x):
-        return self.activation(self.norm(torch.cat([self.conv(x), F.max_pool2d(x, 2)], 1)))
+        return self.activation(self.norm(torch.cat([self.conv(x), self.pool(x)], 1)))
 
 
 class Bottleneck(nn.Module):
     """Project, convolve, expand, and add the input: (N, C, H, W) -> (N, C, H, W)."""
 
-    def __init__(self, channels, dilation=1, asymmetric=0, dropout=0.0, activation=_prelu):
+    def __init__(self, layout, channels, activation, dropout, dilation=1, asymmetric=0):
         super().__init__()
         mid = channels // 4
         if asymmetric:
             half = asymmetric // 2
-            main = [nn.Conv2d(mid, mid, (asymmetric, 1), padding=(half, 0), bias=False),
-                    nn.Conv2d(mid, mid, (1, asymmetric), padding=(0, half))]
+            between = [layout.norm(mid), activation(mid)] if layout.pair_activation else []
+            main = [nn.Conv2d(mid, mid, (asymmetric, 1), padding=(half, 0), bias=False), *between,
+                    nn.Conv2d(mid, mid, (1, asymmetric), padding=(0, half), bias=layout.biases)]
         else:
-            main = [nn.Conv2d(mid, mid, 3, padding=dilation, dilation=dilation)]
-        self.extension = nn.Sequential(
-            nn.Conv2d(channels, mid, 1, bias=False), _norm(mid), activation(mid),
-            *main, _norm(mid), activation(mid),
-            nn.Conv2d(mid, channels, 1, bias=False), _norm(channels), nn.Dropout2d(dropout))
+            main = [nn.Conv2d(mid, mid, 3, padding=dilation, dilation=dilation,
+                              bias=layout.biases)]
+        self.extension = _extension(
+            layout, activation, nn.Conv2d(channels, mid, 1, bias=False), main,
+            nn.Conv2d(mid, channels, 1, bias=False), dropout, layout.expansion_activation)
         self.activation = activation(channels)
 
     def forward(self, x):
@@ -93,15 +120,16 @@ class Bottleneck(nn.Module):
 class Downsampling(nn.Module):
     """Halve the resolution: (N, in, 2H, 2W) -> (N, out, H, W) and the pooling's positions."""
 
-    def __init__(self, channels_in, channels_out, dropout):
+    def __init__(self, layout, channels_in, channels_out, dropout):
         super().__init__()
-        mid = channels_out // 4
-        self.extension = nn.Sequential(
-            nn.Conv2d(channels_in, mid, 2, stride=2, bias=False), _norm(mid), _prelu(mid),
-            nn.Conv2d(mid, mid, 3, padding=1), _norm(mid), _prelu(mid),
-            nn.Conv2d(mid, channels_out, 1, bias=False), _norm(channels_out),
-            nn.Dropout2d(dropout))
-        self.activation = _prelu(channels_out)
+        activation = ACTIVATIONS[layout.encoder_activation]
+        mid = (channels_in if layout.quarter_of == 'input' else channels_out) // 4
+        self.extension = _extension(
+            layout, activation,
+            nn.Conv2d(channels_in, mid, 2, stride=2, bias=False),
+            [nn.Conv2d(mid, mid, 3, padding=1, bias=layout.biases)],
+            nn.Conv2d(mid, channels_out, 1, bias=False), dropout, layout.expansion_activation)
+        self.activation = activation(channels_out)
         self.padding = channels_out - channels_in
 
     def forward(self, x):
@@ -113,28 +141,21 @@ class Downsampling(nn.Module):
 class Upsampling(nn.Module):
     """Double the resolution: (N, in, H, W) and the encoder's positions -> (N, out, 2H, 2W)."""
 
-    def __init__(self, channels_in, channels_out):
+    def __init__(self, layout, channels_in, channels_out):
         super().__init__()
-        mid = channels_out // 4
-        self.extension = nn.Sequential(
-            nn.Conv2d(channels_in, mid, 1, bias=False), _norm(mid), nn.ReLU(),
-            nn.ConvTranspose2d(mid, mid, 3, stride=2, padding=1, output_padding=1),
-            _norm(mid), nn.ReLU(),
-            nn.Conv2d(mid, channels_out, 1, bias=False), _norm(channels_out))
+        activation = ACTIVATIONS[layout.decoder_activation]
+        mid = (channels_in if layout.quarter_of == 'input' else channels_out) // 4
+        self.extension = _extension(
+            layout, activation,
+            nn.Conv2d(channels_in, mid, 1, bias=False),
+            [_doubling(mid, mid, layout.upsampling_kernel, layout.biases)],
+            nn.Conv2d(mid, channels_out, 1, bias=False), layout.decoder_dropout)
         self.shortcut = nn.Sequential(
-            nn.Conv2d(channels_in, channels_out, 1, bias=False), _norm(channels_out))
-        self.activation = nn.ReLU()
+            nn.Conv2d(channels_in, channels_out, 1, bias=False), layout.norm(channels_out))
+        self.activation = activation(channels_out)
 
     def forward(self, x, position):
         return self.activation(unpool_2x2(self.shortcut(x), position) + self.extension(x))
-
-
-def _context_stage():
-    """Return the eight bottlenecks that widen the field of view, one stage's worth."""
-    return nn.Sequential(*(
-        Bottleneck(128, dropout=0.1, **kind) for kind in (
-            {}, {'dilation': 2}, {'asymmetric': 5}, {'dilation': 4},
-            {}, {'dilation': 8}, {'asymmetric': 5}, {'dilation': 16})))
 
 
 class ENet(nn.Module):
@@ -144,19 +165,35 @@ class ENet(nn.Module):
     repeating its border, and the logits are cropped back.
     """
 
-    def __init__(self, classes):
+    STRIDE = STRIDE
+
+    def __init__(self, classes, layout=AUTHORS):
         super().__init__()
-        self.initial = InitialBlock()
-        self.down1 = Downsampling(16, 64, dropout=0.01)
-        self.stage1 = nn.Sequential(*(Bottleneck(64, dropout=0.01) for _ in range(4)))
-        self.down2 = Downsampling(64, 128, dropout=0.1)
-        self.stage2 = _context_stage()
-        self.stage3 = _context_stage()
-        self.up4 = Upsampling(128, 64)
-        self.stage4 = nn.Sequential(*(Bottleneck(64, activation=_relu) for _ in range(2)))
-        self.up5 = Upsampling(64, 16)
-        self.stage5 = Bottleneck(16, activation=_relu)
-        self.output = nn.ConvTranspose2d(16, classes, 2, stride=2)
+        encoder, decoder = (ACTIVATIONS[kind] for kind in (layout.encoder_activation,
+                                                           layout.decoder_activation))
+
+        def context_stage():
+            """Return the eight bottlenecks that widen the field of view, one stage's worth."""
+            return nn.Sequential(*(
+                Bottleneck(layout, 128, encoder, dropout=0.1, **kind) for kind in (
+                    {}, {'dilation': 2}, {'asymmetric': 5}, {'dilation': 4},
+                    {}, {'dilation': 8}, {'asymmetric': 5}, {'dilation': 16})))
+
+        def decoder_bottleneck(channels):
+            return Bottleneck(layout, channels, decoder, layout.decoder_dropout)
+
+        self.initial = InitialBlock(layout)
+        self.down1 = Downsampling(layout, 16, 64, dropout=0.01)
+        self.stage1 = nn.Sequential(*(
+            Bottleneck(layout, 64, encoder, dropout=0.01) for _ in range(4)))
+        self.down2 = Downsampling(layout, 64, 128, dropout=0.1)
+        self.stage2 = context_stage()
+        self.stage3 = context_stage()
+        self.up4 = Upsampling(layout, 128, 64)
+        self.stage4 = nn.Sequential(decoder_bottleneck(64), decoder_bottleneck(64))
+        self.up5 = Upsampling(layout, 64, 16)
+        self.stage5 = decoder_bottleneck(16)
+        self.output = _doubling(16, classes, layout.output_kernel, layout.biases)
 
     def forward(self, image):
         height, width = image.shape[2:]

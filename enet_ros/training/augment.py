@@ -5,19 +5,17 @@ import numpy as np
 
 from enet_ros.labels import UNLABELLED
 
-SCALES = (0.5, 2.0)
 
-
-def random_crop(image, labels, size, rng):
+def random_crop(image, labels, size, rng, scales=(0.5, 2.0), flips=True):
     """Scale, flip and crop a frame in one resampling.
 
     image uint8 (H, W, 3), labels uint8 (H, W), size (height, width) in pixels -> the same of
-    that size. The scale is drawn evenly in its logarithm from SCALES; where the scaled frame is
+    that size. The scale is drawn evenly in its logarithm from `scales`; where the scaled frame is
     smaller than the crop, the rest is grey and unlabelled.
     """
     height, width = size
-    scale = np.exp(rng.uniform(*np.log(SCALES)))
-    flip = rng.random() < 0.5
+    scale = np.exp(rng.uniform(*np.log(scales)))
+    flip = flips and rng.random() < 0.5
     scaled_width, scaled_height = image.shape[1] * scale, image.shape[0] * scale
     left = rng.uniform(min(0.0, scaled_width - width), max(0.0, scaled_width - width))
     top = rng.uniform(min(0.0, scaled_height - height), max(0.0, scaled_height - height))

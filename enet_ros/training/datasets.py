@@ -1,40 +1,66 @@
-"""Labelled frames on disk and from the synthetic street, as training and evaluation read them."""
+"""The data sets by name, and frames from the synthetic street."""
 
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from enet_ros.errors import BadInput
-from enet_ros.image_files import image_files, label_folder, read_image, read_labels
+from enet_ros.labels import CAMVID
 from enet_ros.synthetic import SyntheticStreet
+from enet_ros.training.cityscapes import open_cityscapes
+from enet_ros.training.folder import open_folder
+from enet_ros.training.frames import Dataset, FolderFrames, Splits, find_splits
+from enet_ros.training.sunrgbd import open_sunrgbd
 
 
-class FolderFrames:
-    """Images of one folder with the label files of another, matched by file stem.
+def open_dataset(data, root=''):
+    """Return the Dataset that `data` names, its frames not yet read.
 
-    Items are (image uint8 (H, W, 3) RGB, labels uint8 (H, W)). Missing label files are found at
-    once, before any work is done.
+    data is one of DATASETS or the path of a YAML file that describes folders of images and
+    labels. root is the data set's folder; a YAML file may do without. Raise BadInput where there
+    is no such data set.
     """
+    data = str(data)
+    if data.endswith(('.yaml', '.yml')):
+        return open_folder(data, root)
+    if data not in DATASETS:
+        raise BadInput(f'data set {data!r} is not known; take {", ".join(DATASETS)} or the path '
+                       'of a .yaml file that describes your own')
+    if not root:
+        raise BadInput(f'data set {data} needs its folder; give it as root')
+    return DATASETS[data](Path(root).expanduser())
 
-    def __init__(self, folder, label_set, annotations=None):
-        self.files = image_files(folder)
-        self.label_set = label_set
-        annotations = annotations or label_folder(folder)
-        if annotations is None:
-            raise BadInput(f'{folder} has no labels: no folder {Path(folder).name}annot beside it')
-        self.label_files = [Path(annotations) / f'{file.stem}.png' for file in self.files]
-        for file in self.label_files:
-            if not file.is_file():
-                raise BadInput(f'label file {file} is missing; add it or remove its image')
 
-    def __len__(self):
-        return len(self.files)
+def open_camvid(root, held_out=''):
+    """Return CamVid in its SegNet layout: train, trainannot and so on.
 
-    def __getitem__(self, index):
-        image = read_image(self.files[index])
-        labels = read_labels(self.label_files[index], self.label_set)
-        if image.shape[:2] != labels.shape:
-            raise BadInput(f'{self.files[index]} is {image.shape[1]}x{image.shape[0]} but its '
-                           f'labels are {labels.shape[1]}x{labels.shape[0]}')
-        return image, labels
+    With `held_out`, the start of the names of one drive, val is that drive out of train, and
+    train the rest of it.
+    """
+    root = Path(root)
+    splits = find_splits('camvid', root, {split: root / split for split in
+                                          ('train', 'val', 'test')},
+                         lambda _, folder: FolderFrames(folder, CAMVID))
+    name = 'camvid'
+    if held_out:
+        name = f'camvid-{held_out}'
+        train = splits['train']
+        held = np.array([frame.startswith(held_out) for frame in train.names], bool)
+        splits = Splits(name, {
+            'train': train.subset(f'{train.place} without {held_out}*', np.flatnonzero(~held)),
+            'val': train.subset(f'{train.place}/{held_out}*', np.flatnonzero(held)),
+        }, {'test': 'it only divides train'})
+    return Dataset(name, CAMVID, (480, 360), splits)
+
+
+DATASETS = {
+    'camvid': open_camvid,
+    'camvid-0001TP': partial(open_camvid, held_out='0001TP'),
+    'cityscapes': open_cityscapes,
+    'sunrgbd': open_sunrgbd,
+    'sunrgbd-heldout': partial(open_sunrgbd, held_out=True),
+}
 
 
 class SyntheticFrames:

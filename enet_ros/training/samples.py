@@ -11,31 +11,44 @@ class TrainingSamples(Dataset):
 
     Sample n depends on the seed and n alone, so a run that resumes at any step sees what it would
     have seen. The first `synthetic_per_batch` samples of a batch come from `synthetic`, the
-    others go through `real` in a new order each epoch. Items are (image uint8 (crop, crop, 3)
-    RGB, labels int64 (crop, crop)).
+    others go through `real` in a new order each epoch. Items are (image uint8 (H, W, 3) RGB,
+    labels int64 (H, W)), H and W the recipe's crop or the frames' own.
     """
 
-    def __init__(self, real, synthetic, config):
-        self.real, self.synthetic, self.config = real, synthetic, config
-        self.real_per_batch = config.batch_size - config.synthetic_per_batch
-        self.steps = self.steps_of(config.encoder_epochs + config.epochs)
+    def __init__(self, real, synthetic, recipe, seed):
+        self.real, self.synthetic, self.recipe, self.seed = real, synthetic, recipe, seed
+        self.synthetic_per_batch = recipe.synthetic_per_batch if len(synthetic) else 0
+        self.real_per_batch = recipe.batch_size - self.synthetic_per_batch
+        self.steps = self.steps_of(recipe.encoder_epochs + recipe.epochs)
 
     def steps_of(self, epochs):
         """Return how many steps `epochs` passes over the real frames take."""
-        return epochs * len(self.real) // self.real_per_batch
+        return max(1, epochs * len(self.real) // self.real_per_batch) if epochs else 0
+
+    def numbers(self, first_step, rank, ranks):
+        """Return the numbers of the samples that one of `ranks` processes takes from a step on."""
+        size = self.recipe.batch_size
+        return [step * size + place for step in range(first_step, self.steps)
+                for place in range(rank, size, ranks)]
 
     def __len__(self):
-        return self.steps * self.config.batch_size
+        return self.steps * self.recipe.batch_size
 
     def __getitem__(self, number):
-        rng = np.random.default_rng((self.config.seed, 1, number))
-        step, place = divmod(number, self.config.batch_size)
-        if place < self.config.synthetic_per_batch:
+        rng = np.random.default_rng((self.seed, 1, number))
+        step, place = divmod(number, self.recipe.batch_size)
+        if place < self.synthetic_per_batch:
             image, labels = self.synthetic[rng.integers(len(self.synthetic))]
         else:
-            nth = step * self.real_per_batch + place - self.config.synthetic_per_batch
+            nth = step * self.real_per_batch + place - self.synthetic_per_batch
             epoch, nth = divmod(nth, len(self.real))
-            order = np.random.default_rng((self.config.seed, 2, epoch)).permutation(len(self.real))
+            order = np.random.default_rng((self.seed, 2, epoch)).permutation(len(self.real))
             image, labels = self.real[order[nth]]
-        image, labels = random_crop(image, labels, (self.config.crop, self.config.crop), rng)
-        return random_light(image, rng), labels.astype(np.int64)
+        crop = self.recipe.crop
+        size = (crop, crop) if crop else labels.shape
+        if self.recipe.augment:
+            image, labels = random_crop(image, labels, size, rng)
+            image = random_light(image, rng)
+        elif crop:
+            image, labels = random_crop(image, labels, size, rng, scales=(1.0, 1.0), flips=False)
+        return image, labels.astype(np.int64)

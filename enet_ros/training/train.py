@@ -1,230 +1,239 @@
-"""Train ENet on CamVid and the synthetic street, encoder first, as in section 5 of the paper."""
+"""Train a network by a recipe: `enet train`."""
 
-import math
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from enet_ros import checkpoint
+from enet_ros.config import NORMALISATIONS
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
-from enet_ros.models.enet import STRIDE
 from enet_ros.segmenter import Segmenter
-from enet_ros.training.datasets import FolderFrames, SyntheticFrames
+from enet_ros.training.datasets import SyntheticFrames, open_dataset
 from enet_ros.training.evaluate import describe, evaluate
-from enet_ros.training.loss import class_weights, segmentation_loss
+from enet_ros.training.fabric import make_fabric
+from enet_ros.training.frames import ResizedFrames
+from enet_ros.training.loss import class_weights
+from enet_ros.training.objective import EncoderAnswer, Objective, with_heads
+from enet_ros.training.progress import Progress
 from enet_ros.training.samples import TrainingSamples
+from enet_ros.training.schedule import rate_share
 
 # Held-out streets start far above the training streets' seeds.
 TRAIN_STREETS, EVALUATION_STREETS = 1_000, 1_000_000
-EVALUATION_FRAMES = 64
-# Weight of the encoder's own answer in the second stage.
-COARSE_SHARE = 0.4
+KEPT_BYTES = 4e9  # frames that need more memory than this are read from disk each time
+OPTIMIZERS = {'adamw': torch.optim.AdamW, 'adam': torch.optim.Adam}
 
 
-def train(config):
-    """Train as `config` (TrainConfig) says and return the path of the best checkpoint.
+def train(config, recipe):
+    """Train as `config` (RunConfig) and `recipe` (Recipe) say; return the best checkpoint's path.
 
-    Continues from the run's last state where its folder holds one. The best weights by mean IoU
-    on CamVid's validation frames stand in `<out>/best.safetensors`.
+    Continues from the run's last state where its folder holds one. `<out>/best.safetensors` has
+    the best weights by mean IoU on the data set's val, `<out>/last.safetensors` the last.
     """
+    fabric = make_fabric(config, recipe)
     torch.manual_seed(config.seed)
-    root = Path(config.camvid)
-    real = list(tqdm(FolderFrames(root / 'train', CAMVID), 'read train', leave=False))
-    validation = list(tqdm(FolderFrames(root / 'val', CAMVID), 'read val', leave=False))
-    height, width = validation[0][1].shape
-    synthetic = list(tqdm(SyntheticFrames(width, height, TRAIN_STREETS, config.synthetic_frames),
-                          'draw streets', leave=False)) if config.synthetic_per_batch else []
-    held_out = list(SyntheticFrames(width, height, EVALUATION_STREETS, EVALUATION_FRAMES))
-    samples = TrainingSamples(real, synthetic, config)
-    first_stage = samples.steps_of(config.encoder_epochs)
+    dataset = open_dataset(config.data, config.root)
+    frames = {split: dataset.splits[split] for split in ('train', 'val')}
+    counts = {split: frames[split].check(progress=fabric.is_global_zero) for split in frames}
+    streets = dataset.labels == CAMVID
+    if recipe.synthetic_share and not streets:
+        fabric.print(f'synthetic_share {recipe.synthetic_share} was asked for; training goes '
+                     f'without synthetic streets, which have not the classes of {dataset.name}')
+    samples = TrainingSamples(
+        _prepare(frames['train'], dataset.size, 'read train'),
+        _prepare(SyntheticFrames(*dataset.size, TRAIN_STREETS, recipe.synthetic_frames),
+                 dataset.size, 'draw streets') if streets and recipe.synthetic_per_batch else [],
+        recipe, config.seed)
+    scored = {'val': frames['val']}
+    if streets:
+        scored['streets'] = SyntheticFrames(*dataset.size, EVALUATION_STREETS,
+                                             config.scored_streets)
 
-    spec = checkpoint.ModelSpec(CAMVID, width=width, height=height)
-    run = Run(config, spec, first_stage, samples.steps, class_weights(
-        (labels for _, labels in real), len(CAMVID), config.class_weight_offset))
+    run = Run(fabric, config, recipe, dataset, samples, counts['train'])
     run.resume()
-    remaining = Subset(samples, range(run.step * config.batch_size, len(samples)))
-    # One process: the frames are in memory, and a step takes far longer than its samples.
-    batches = DataLoader(remaining, config.batch_size)
-    steps_per_evaluation = max(1, samples.steps_of(config.evaluate_every))
-    with tqdm(batches, 'train', initial=run.step, total=samples.steps, unit='step') as bar:
+    numbers = samples.numbers(run.step, fabric.global_rank, fabric.world_size)
+    batches = DataLoader(Subset(samples, numbers), recipe.batch_size // fabric.world_size,
+                         num_workers=config.workers)
+    steps_per_evaluation = samples.steps_of(config.evaluate_every)
+    with tqdm(fabric.setup_dataloaders(batches, use_distributed_sampler=False), 'train',
+              initial=run.step, total=samples.steps, unit='step',
+              disable=not fabric.is_global_zero) as bar:
         for images, labels in bar:
             loss = run.advance(images, labels)
             bar.set_postfix(loss=f'{loss:.3f}', rate=f'{run.schedule.get_last_lr()[0]:.1e}',
                             best=f'{run.best:.3f}')
             finished = run.step == samples.steps
             if finished or run.step % steps_per_evaluation == 0:
-                tqdm.write(run.evaluate(validation, held_out))
+                line = run.evaluate(scored)
+                if fabric.is_global_zero:
+                    tqdm.write(line)
             if finished or run.step % config.checkpoint_every == 0:
                 run.save()
     return run.best_file
 
 
+def _prepare(frames, size, task):
+    """Return frames of one size, in memory where there is room."""
+    frames = ResizedFrames(frames, size)
+    if len(frames) * size[0] * size[1] * 4 > KEPT_BYTES:
+        return frames
+    return [frames[i] for i in tqdm(range(len(frames)), task, leave=False)]
+
+
 class Run:
     """One training run: the network, its optimiser, and what has been reached so far."""
 
-    def __init__(self, config, spec, first_stage, steps, weights):
-        self.config, self.spec, self.first_stage = config, spec, first_stage
+    def __init__(self, fabric, config, recipe, dataset, samples, counts):
+        self.fabric, self.config, self.recipe = fabric, config, recipe
+        self.dataset, self.samples = dataset, samples
+        mean, std = NORMALISATIONS[recipe.normalisation]
+        self.spec = checkpoint.ModelSpec(dataset.labels, recipe.architecture, *dataset.size,
+                                         mean=mean, std=std)
         self.folder = Path(config.out)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.best_file = self.folder / 'best.safetensors'
         self.state_file = self.folder / 'state.pt'
-        self.model = TwoHeads(self._initial()).to(memory_format=torch.channels_last)
-        self.average = AveragedModel(
-            self.model, multi_avg_fn=_moving_average(config.average_decay), use_buffers=True)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), config.learning_rate, weight_decay=config.weight_decay,
-            fused=True)
-        self.schedule = LambdaLR(self.optimizer, lambda step: one_cycle(
-            step / first_stage if step < first_stage
-            else (step - first_stage) / max(1, steps - first_stage)))
+        self.progress = Progress(self.folder, dataset.labels)
+        self.first_stage = samples.steps_of(recipe.encoder_epochs)
         self.step, self.best = 0, 0.0
-        mean = 255 * torch.tensor(spec.mean).view(1, 3, 1, 1)
-        std = 255 * torch.tensor(spec.std).view(1, 3, 1, 1)
 
-        def loss_of(images, labels, whole):
-            x = (images.permute(0, 3, 1, 2) - mean) / std  # (N, 3, H, W), channels last
-            with torch.autocast('cpu', torch.bfloat16, enabled=config.bfloat16):
-                coarse, fine = self.model(x, whole)
-            middle = labels[:, STRIDE // 2::STRIDE, STRIDE // 2::STRIDE]
-            loss = segmentation_loss(coarse.float(), middle, weights)
-            if whole:
-                # Contiguous: the loss runs along pixels, the classes are too few to run along.
-                loss = (COARSE_SHARE * loss
-                        + segmentation_loss(fine.float().contiguous(), labels, weights))
-            return loss
-
-        self.loss_of = torch.compile(loss_of) if config.compile else loss_of
+        objective = Objective(with_heads(self._initial()), mean, std,
+                              class_weights(counts, recipe.class_weight_offset), recipe)
+        objective.to(memory_format=torch.channels_last)
+        self.average = AveragedModel(
+            objective.heads, multi_avg_fn=_moving_average(recipe.average_decay), use_buffers=True)
+        self.average.to(fabric.device)
+        optimizer = OPTIMIZERS[recipe.optimizer](
+            objective.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay,
+            fused=True)
+        self.schedule = LambdaLR(optimizer, lambda step: self._rate_share(step))
+        if config.compile:
+            objective.compile()
+        self.heads = objective.heads
+        self.objective, self.optimizer = fabric.setup(objective, optimizer)
 
     def _initial(self):
         if not self.config.initial:
             return self.spec.build()
         model, spec = checkpoint.load(self.config.initial)
-        if spec.labels != self.spec.labels:
-            raise BadInput(f'{self.config.initial} tells the classes of {spec.labels.name} apart, '
-                           f'not those of {self.spec.labels.name}; start from another checkpoint')
+        if spec.labels != self.spec.labels or spec.architecture != self.spec.architecture:
+            raise BadInput(f'{self.config.initial} is a {spec.architecture} for the classes of '
+                           f'{spec.labels.name}, not a {self.spec.architecture} for those of '
+                           f'{self.spec.labels.name}; start from another checkpoint')
+        if (spec.mean, spec.std) != (self.spec.mean, self.spec.std):
+            raise BadInput(f'{self.config.initial} knows images of mean {spec.mean} and deviation '
+                           f'{spec.std}; choose the normalisation that has them')
+        self.spec = replace(self.spec, architecture_options=spec.architecture_options)
         return model
 
+    def _rate_share(self, step):
+        epoch = step * self.samples.real_per_batch / len(self.samples.real)
+        if step < self.first_stage:
+            return rate_share(self.recipe.schedule, epoch, self.recipe.encoder_epochs)
+        return rate_share(self.recipe.schedule, epoch - self.recipe.encoder_epochs,
+                          self.recipe.epochs)
+
     def advance(self, images, labels):
-        """Take one step on a batch and return its loss."""
+        """Take one step on this process's part of a batch and return its loss."""
         # Seeded by step, so that drop-out in a resumed run falls as it would have fallen.
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
-        self.model.train()
-        loss = self.loss_of(images, labels, self.step >= self.first_stage)
+        torch.manual_seed((self.config.seed * 1_000_003 + self.step) * 1_009
+                          + self.fabric.global_rank)
+        self.objective.train()
+        loss = self.objective(images, labels, self.step >= self.first_stage)
         if not torch.isfinite(loss):
             raise BadInput(f'the loss is {loss.item()} at step {self.step}; '
                            'lower the learning rate and start from the last state')
         self.optimizer.zero_grad()
-        loss.backward()
+        self.fabric.backward(loss)
         self.optimizer.step()
         self.schedule.step()
-        self.average.update_parameters(self.model)
+        self.average.update_parameters(self.heads)
         self.step += 1
-        return loss.item()
+        loss = loss.item()
+        self.progress.add_loss(self.step, loss)
+        return loss
 
-    def evaluate(self, validation, held_out):
-        """Score the averaged weights, keep the best network's, and return a line."""
-        whole = self.step > self.first_stage
+    def evaluate(self, scored):
+        """Score the averaged weights on frames by name, keep what is best, and return a line."""
+        whole, trained, segmenter = self._whole(), self.average.module, self.segmenter()
+        scores = {name: describe(self.count(segmenter, frames), self.dataset.labels)
+                  for name, frames in scored.items()}
+        score = scores['val']['mean_iou']
+        if self.fabric.is_global_zero:
+            if whole:
+                spec = replace(
+                    self.spec, metrics=scores, training=self._recipe(),
+                    licence=f'Trained on {self.dataset.name}; its terms of use apply.')
+                checkpoint.save(self.folder / 'last.safetensors', trained.network, spec)
+                if score >= self.best:
+                    checkpoint.save(self.best_file, trained.network, spec)
+            self.progress.add_scores(self.step, self.schedule.get_last_lr()[0], scores)
+            self.progress.write(segmenter, scored)
+        if whole:
+            self.best = max(self.best, score)
+        means = ', '.join(f'{values["mean_iou"]:.4f} on {name}' for name, values in scores.items())
+        return f'step {self.step}, {"whole network" if whole else "encoder"}: mIoU {means}'
+
+    def segmenter(self):
+        """Return a Segmenter of the averaged weights, the same in every process."""
         trained = self.average.module
-        segmenter = Segmenter(trained.network if whole else CoarseAnswer(trained), self.spec,
-                              device='cpu')
-        metrics = {'camvid_val': describe(evaluate(segmenter, validation), CAMVID),
-                   'synthetic': describe(evaluate(segmenter, held_out), CAMVID)}
-        score = metrics['camvid_val']['mean_iou']
-        if whole and score >= self.best:
-            self.best = score
-            checkpoint.save(self.best_file, trained.network, checkpoint.ModelSpec(
-                **{**vars(self.spec), 'metrics': metrics, 'training': self._recipe(),
-                   'licence': 'Weights trained on CamVid: for research use.'}))
-        return (f'step {self.step}, {"whole network" if whole else "encoder"}: '
-                f'mIoU {score:.4f} on val, '
-                f'{metrics["synthetic"]["mean_iou"]:.4f} on unseen streets; {metrics}')
+        if self.fabric.world_size > 1:
+            # Each has normalised its own part of the batches: their running statistics differ.
+            trained.load_state_dict(self.fabric.broadcast(trained.state_dict()))
+        return Segmenter(trained.network if self._whole() else EncoderAnswer(trained), self.spec,
+                         device=self.fabric.device.type)
+
+    def _whole(self):
+        return self.step > self.first_stage
+
+    def count(self, segmenter, frames):
+        """Return the confusion matrix on frames, of which each process segments its share."""
+        rank, ranks = self.fabric.global_rank, self.fabric.world_size
+        matrix = evaluate(segmenter, (frames[i] for i in range(rank, len(frames), ranks)))
+        counts = self.fabric.to_device(torch.from_numpy(matrix.counts))
+        matrix.counts = self.fabric.all_reduce(counts, reduce_op='sum').cpu().numpy()
+        return matrix
 
     def save(self):
         """Write all that resuming needs, in one step."""
+        if not self.fabric.is_global_zero:
+            return
         part = self.state_file.with_suffix('.part')
         torch.save({'recipe': self._recipe(), 'step': self.step, 'best': self.best,
-                    'model': self.model.state_dict(), 'average': self.average.state_dict(),
+                    'heads': self.heads.state_dict(), 'average': self.average.state_dict(),
                     'optimizer': self.optimizer.state_dict(),
-                    'schedule': self.schedule.state_dict()}, part)
+                    'schedule': self.schedule.state_dict(),
+                    'progress': self.progress.state_dict()}, part)
         os.replace(part, self.state_file)
 
     def resume(self):
         """Continue from the folder's state, where there is one of the same recipe."""
         if not self.state_file.exists():
             return
-        state = torch.load(self.state_file, weights_only=True)
+        state = torch.load(self.state_file, map_location=self.fabric.device, weights_only=True)
         if state['recipe'] != self._recipe():
             raise BadInput(f'{self.state_file} is of a run with other settings; '
                            'use them again, or another output folder')
         self.step, self.best = state['step'], state['best']
-        self.model.load_state_dict(state['model'])
+        self.heads.load_state_dict(state['heads'])
         self.average.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
+        self.progress.load_state_dict(state['progress'])
 
     def _recipe(self):
-        settings = asdict(self.config)
-        # Where things lie and how often they are looked at does not change the result.
-        for name in ('camvid', 'out', 'checkpoint_every', 'evaluate_every', 'compile'):
-            del settings[name]
-        if self.config.initial:
-            settings['initial'] = checkpoint.read_spec(self.config.initial).training
-        return {'data': 'CamVid train and synthetic streets', **settings}
-
-
-class TwoHeads(nn.Module):
-    """ENet with a second answer, by a 1x1 convolution of the encoder's features.
-
-    That head is all there is above the encoder in the first stage; later it goes on as an
-    auxiliary, so that the encoder does not learn through the narrow decoder alone.
-    """
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.head = nn.Conv2d(128, network.output.out_channels, 1)
-
-    def forward(self, image, whole):
-        """Return logits (N, classes, H/8, W/8), and if `whole` (N, classes, H, W), else None.
-
-        H and W are multiples of 8.
-        """
-        features, positions = self.network.encode(image)
-        return self.head(features), self.network.decode(features, positions) if whole else None
-
-
-class CoarseAnswer(nn.Module):
-    """The first stage's network with its logits stretched to the image's size."""
-
-    def __init__(self, two_heads):
-        super().__init__()
-        self.two_heads = two_heads
-
-    def forward(self, image):
-        height, width = image.shape[2:]
-        logits = F.interpolate(self.two_heads(image, whole=False)[0], scale_factor=STRIDE,
-                               mode='bilinear')
-        return logits[:, :, :height, :width]
-
-
-def one_cycle(progress):
-    """Return the share of the peak learning rate at `progress`, 0 to 1, of a stage.
-
-    Up in a straight line over the first tenth, then down to nothing along half a cosine.
-    """
-    rise = 0.1
-    if progress < rise:
-        return 0.04 + 0.96 * progress / rise
-    return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (progress - rise) / (1 - rise)))
+        """Return what the result depends on, as plain data."""
+        initial = self.config.initial and checkpoint.read_spec(self.config.initial).training
+        return {'data': self.dataset.name, **asdict(self.recipe), 'initial': initial,
+                'seed': self.config.seed, 'precision': self.config.precision,
+                'processes': self.fabric.world_size}
 
 
 def _moving_average(decay):

@@ -1,0 +1,37 @@
+"""Lightning Fabric: the device, precision and processes of a training run."""
+
+from enet_ros.errors import BadInput
+
+ACCELERATORS = {'auto': 'auto', 'cpu': 'cpu', 'cuda': 'cuda'}
+
+
+def make_fabric(config, recipe):
+    """Return a launched Fabric for a RunConfig; raise BadInput where it cannot be had.
+
+    With several processes on this machine, the running command is started again for each.
+    """
+    try:
+        from lightning_fabric import Fabric
+        from lightning_fabric.strategies import DDPStrategy
+    except ImportError as error:
+        raise BadInput('training needs the package lightning-fabric; '
+                       "pip install 'enet_ros[train]'") from error
+    import torch
+    if config.device == 'cuda' and not torch.cuda.is_available():
+        raise BadInput('device cuda was asked for, but this torch sees no CUDA GPU; install a '
+                       'CUDA build of torch and the driver, or choose device cpu')
+    processes = config.processes * config.machines
+    if recipe.batch_size % processes:
+        raise BadInput(f'batch_size {recipe.batch_size} does not divide among {processes} '
+                       'processes; choose a multiple')
+    # The decoder has no gradient in the first stage.
+    strategy = 'auto' if processes == 1 else DDPStrategy(
+        find_unused_parameters=recipe.encoder_epochs > 0)
+    accelerator = config.device
+    if accelerator == 'auto':
+        accelerator = 'cuda' if torch.cuda.is_available() else 'cpu'
+    fabric = Fabric(accelerator=accelerator, devices=config.processes, num_nodes=config.machines,
+                    strategy=strategy, precision=config.precision)
+    fabric.launch()
+    fabric.print(f'training on {fabric.world_size} x {fabric.device.type}, {config.precision}')
+    return fabric

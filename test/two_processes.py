@@ -1,0 +1,57 @@
+"""Started by test_training.py: do two processes that train together agree with one?
+
+usage: two_processes.py CAMVID_ROOT OUT
+"""
+
+import copy
+import sys
+
+import torch
+from torch.utils.data import default_collate
+
+from enet_ros.config import RunConfig
+from enet_ros.training.datasets import open_dataset
+from enet_ros.training.evaluate import evaluate
+from enet_ros.training.fabric import make_fabric
+from enet_ros.training.recipe import load_recipe
+from enet_ros.training.samples import TrainingSamples
+from enet_ros.training.train import Run
+
+
+def main(root, out):
+    """Compare the gradients of a step and the scores of a split with those of one process."""
+    config = RunConfig(root=root, out=out, device='cpu', processes=2, compile=False)
+    recipe = load_recipe(changes={'encoder_epochs': 0, 'epochs': 1, 'batch_size': 4, 'crop': 32})
+    fabric = make_fabric(config, recipe)
+    torch.manual_seed(0)
+    dataset = open_dataset('camvid', root)
+    train = dataset.splits['train']
+    samples = TrainingSamples([train[i] for i in range(len(train))], [], recipe, seed=0)
+    run = Run(fabric, config, recipe, dataset, samples, train.check())
+
+    parts = [default_collate([samples[n] for n in samples.numbers(0, rank, 2)[:2]])
+             for rank in range(2)]
+    alone = [gradients(copy.deepcopy(run.objective.module), part, seed)
+             for seed, part in enumerate(parts)]
+    run.advance(*parts[fabric.global_rank])
+    together = [p.grad for p in run.heads.parameters()]
+    for one, other, averaged in zip(*alone, together):
+        torch.testing.assert_close(averaged, (one + other) / 2, rtol=1e-3, atol=1e-5)
+    assert any(not torch.allclose(one, other, rtol=0.1) for one, other in zip(*alone))
+
+    segmenter = run.segmenter()
+    frames = [train[0], train[1], train[0]]  # an odd number: one process has more to do
+    assert (run.count(segmenter, frames).counts == evaluate(segmenter, frames).counts).all()
+    print(f'process {fabric.global_rank}: agreed', flush=True)
+
+
+def gradients(objective, part, seed):
+    """Return the gradients of one part of a batch, its drop-out as `Run.advance` seeds it."""
+    torch.manual_seed(seed)
+    objective.train()
+    objective(*part, True).backward()
+    return [p.grad for p in objective.heads.parameters()]
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
