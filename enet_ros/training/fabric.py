@@ -1,8 +1,14 @@
 """Lightning Fabric: the device, precision and processes of a training run."""
 
+from importlib.util import find_spec
+
+import torch
+
 from enet_ros.errors import BadInput
 
-ACCELERATORS = {'auto': 'auto', 'cpu': 'cpu', 'cuda': 'cuda'}
+# What training needs beyond the core, by module: looked for at the start, not after hours.
+PACKAGES = {'lightning_fabric': 'lightning-fabric', 'tensorboard': 'tensorboard',
+            'matplotlib': 'matplotlib'}
 
 
 def make_fabric(config, recipe):
@@ -10,13 +16,12 @@ def make_fabric(config, recipe):
 
     With several processes on this machine, the running command is started again for each.
     """
-    try:
-        from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy
-    except ImportError as error:
-        raise BadInput('training needs the package lightning-fabric; '
-                       "pip install 'enet_ros[train]'") from error
-    import torch
+    missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
+    if missing:
+        raise BadInput(f'training needs {", ".join(missing)}; pip install {" ".join(missing)}')
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
+
     if config.device == 'cuda' and not torch.cuda.is_available():
         raise BadInput('device cuda was asked for, but this torch sees no CUDA GPU; install a '
                        'CUDA build of torch and the driver, or choose device cpu')
@@ -24,9 +29,9 @@ def make_fabric(config, recipe):
     if recipe.batch_size % processes:
         raise BadInput(f'batch_size {recipe.batch_size} does not divide among {processes} '
                        'processes; choose a multiple')
-    # The decoder has no gradient in the first stage.
+    # The decoder has no gradient in the first stage, nor has a head whose answer has no weight.
     strategy = 'auto' if processes == 1 else DDPStrategy(
-        find_unused_parameters=recipe.encoder_epochs > 0)
+        find_unused_parameters=recipe.encoder_epochs > 0 or not recipe.encoder_share)
     accelerator = config.device
     if accelerator == 'auto':
         accelerator = 'cuda' if torch.cuda.is_available() else 'cpu'

@@ -107,8 +107,9 @@ class Frames:
                                f'{image_file}')
         pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1))
         try:  # decoding lets other threads run
-            counts = sum(tqdm(pool.map(self._count, range(len(self))), f'check {self.place}',
-                              len(self), unit='frame', leave=False, disable=not progress))
+            counts = sum(tqdm(
+                pool.map(self._count, range(len(self))), f'check {self.place}', len(self),
+                unit='frame', leave=False, disable=None if progress else True))
         finally:
             pool.shutdown(cancel_futures=True)
         if not counts.any():

@@ -4,7 +4,6 @@ import csv
 import os
 
 from enet_ros.contact_sheet import contact_sheet, write_sheet
-from enet_ros.errors import BadInput
 from enet_ros.postprocess import colorize, scale_labels
 
 LOSS_STEPS = 20     # one logged loss is the mean over this many steps
@@ -71,11 +70,8 @@ class Progress:
 
     def _write_tensorboard(self):
         if self.writer is None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                raise BadInput('training logs need the package tensorboard; '
-                               "pip install 'enet_ros[train]'") from error
+            from torch.utils.tensorboard import SummaryWriter
+
             # What a killed process logged after the state that this one went on from is void.
             first = self.rows[self.written]['step'] if self.written else None
             self.writer = SummaryWriter(self.folder / 'tensorboard', purge_step=first)
