@@ -15,7 +15,7 @@ class TorchEngine:
     """The network in float32, channels last, its normalisation layers folded into convolutions."""
 
     def __init__(self, model, spec, device='auto'):
-        self.device = _device(device)
+        self.device = torch_device(device)
         self.name = f'torch {self.device.type} float32'
         self.network = fold(copy.deepcopy(model).eval()).to(
             self.device, memory_format=torch.channels_last)
@@ -52,7 +52,8 @@ def fold(network):
     return network
 
 
-def _device(name):
+def torch_device(name):
+    """Return the device that a setting means; raise BadInput where it cannot be had."""
     if name not in DEVICES:
         raise BadInput(f'unknown device {name!r}; choose one of {", ".join(DEVICES)}')
     if name == 'auto':

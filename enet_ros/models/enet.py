@@ -14,8 +14,6 @@ from enet_ros.config import check, setting
 from enet_ros.errors import BadInput
 from enet_ros.models.pooling import pool_2x2, unpool_2x2
 
-STRIDE = 8  # the encoder's total down-sampling
-
 # Made for a number of channels; a shared PReLU has one slope for all of them.
 ACTIVATIONS = {
     'relu': lambda channels: nn.ReLU(),
@@ -165,7 +163,7 @@ class ENet(nn.Module):
     repeating its border, and the logits are cropped back.
     """
 
-    STRIDE = STRIDE
+    STRIDE = 8  # the encoder's total down-sampling
 
     def __init__(self, classes, layout=AUTHORS):
         super().__init__()
@@ -202,7 +200,7 @@ class ENet(nn.Module):
     def encode(self, image):
         """Return features (N, 128, H/8, W/8), H and W rounded up, and the poolings' positions."""
         height, width = image.shape[2:]
-        x = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode='replicate')
+        x = F.pad(image, (0, -width % self.STRIDE, 0, -height % self.STRIDE), mode='replicate')
         x = self.initial(x)                    # (N, 16, H/2, W/2)
         x, position1 = self.down1(x)           # (N, 64, H/4, W/4)
         x = self.stage1(x)

@@ -2,8 +2,7 @@
 
 from importlib.util import find_spec
 
-import torch
-
+from enet_ros.engines.torch_engine import torch_device
 from enet_ros.errors import BadInput
 
 # What training needs beyond the core, by module: looked for at the start, not after hours.
@@ -22,9 +21,7 @@ def make_fabric(config, recipe):
     from lightning_fabric import Fabric
     from lightning_fabric.strategies import DDPStrategy
 
-    if config.device == 'cuda' and not torch.cuda.is_available():
-        raise BadInput('device cuda was asked for, but this torch sees no CUDA GPU; install a '
-                       'CUDA build of torch and the driver, or choose device cpu')
+    accelerator = torch_device(config.device).type
     processes = config.processes * config.machines
     if recipe.batch_size % processes:
         raise BadInput(f'batch_size {recipe.batch_size} does not divide among {processes} '
@@ -32,9 +29,6 @@ def make_fabric(config, recipe):
     # The decoder has no gradient in the first stage, nor has a head whose answer has no weight.
     strategy = 'auto' if processes == 1 else DDPStrategy(
         find_unused_parameters=recipe.encoder_epochs > 0 or not recipe.encoder_share)
-    accelerator = config.device
-    if accelerator == 'auto':
-        accelerator = 'cuda' if torch.cuda.is_available() else 'cpu'
     fabric = Fabric(accelerator=accelerator, devices=config.processes, num_nodes=config.machines,
                     strategy=strategy, precision=config.precision)
     fabric.launch()

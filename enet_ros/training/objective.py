@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.models.enet import STRIDE, ENet
+from enet_ros.models.enet import ENet
 from enet_ros.training.loss import segmentation_loss
 
 ENCODER_FEATURES = 128
@@ -39,7 +39,7 @@ class EncoderAnswer(nn.Module):
 
     def forward(self, image):
         height, width = image.shape[2:]
-        logits = F.interpolate(self.two_heads(image, whole=False)[0], scale_factor=STRIDE,
+        logits = F.interpolate(self.two_heads(image, whole=False)[0], scale_factor=ENet.STRIDE,
                                mode='bilinear')
         return logits[:, :, :height, :width]
 
@@ -88,7 +88,7 @@ class Objective(nn.Module):
             # Contiguous, as the loss runs faster along pixels than along so few classes.
             loss = self._loss(fine.float().contiguous(), labels)
         if coarse is not None and (self.encoder_share or not whole):
-            middle = labels[:, STRIDE // 2::STRIDE, STRIDE // 2::STRIDE]
+            middle = labels[:, ENet.STRIDE // 2::ENet.STRIDE, ENet.STRIDE // 2::ENet.STRIDE]
             coarse = self._loss(coarse.float()[:, :, :middle.shape[1], :middle.shape[2]], middle)
             loss = loss + self.encoder_share * coarse if whole else coarse
         return loss

@@ -53,8 +53,9 @@ def train(config, recipe):
         recipe, config.seed)
     scored = {'val': frames['val']}
     if streets:
-        scored['streets'] = SyntheticFrames(*dataset.size, EVALUATION_STREETS,
-                                             config.scored_streets)
+        # Drawn once, as they are scored again and again.
+        scored['streets'] = list(SyntheticFrames(*dataset.size, EVALUATION_STREETS,
+                                                 config.scored_streets))
 
     run = Run(fabric, config, recipe, dataset, samples, counts['train'])
     run.resume()
