@@ -1,14 +1,13 @@
 """The `enet` command."""
 
 import argparse
+import logging
 import shlex
 import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 from enet_ros.config import (
-    DEVICES,
-    ENGINES,
     InputConfig,
     ModelConfig,
     Recipe,
@@ -23,6 +22,8 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     options.command = shlex.join(['enet', *arguments])
+    logging.basicConfig(level=logging.WARNING, format='enet: %(message)s')
+    logging.getLogger('enet_ros').setLevel(logging.INFO)
     try:
         return options.run(options)
     except BadInput as error:
@@ -58,11 +59,7 @@ def _parser():
     train.add_argument('--recipe', default='best', help='name of a shipped recipe (best, paper, '
                        'segnet) or a .yaml file')
     for item in (*fields(RunConfig), *fields(Recipe)):
-        kind = ({'action': argparse.BooleanOptionalAction} if item.type is bool
-                else {'type': item.type})
-        default = argparse.SUPPRESS if item.default is MISSING else item.default
-        train.add_argument(f'--{item.name.replace("_", "-")}', default=default,
-                           help=item.metadata['description'], **kind)
+        _add_setting(train, item)
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser(
@@ -82,14 +79,26 @@ def _parser():
     evaluate.set_defaults(run=_evaluate)
 
     _add_import(commands)
+    _add_export(commands)
+    _add_benchmark(commands)
     return parser
 
 
+def _add_setting(command, item):
+    """Add the option that sets a field of a config."""
+    kind = ({'action': argparse.BooleanOptionalAction} if item.type is bool
+            else {'type': item.type})
+    command.add_argument(
+        f'--{item.name.replace("_", "-")}', help=item.metadata['description'],
+        default=argparse.SUPPRESS if item.default is MISSING else item.default, **kind)
+
+
 def _add_model(command):
-    command.add_argument('--model', default=ModelConfig.path,
+    command.add_argument('--model', dest='path', default=ModelConfig.path,
                          help='name of a shipped model, or a .safetensors file')
-    command.add_argument('--engine', default=ModelConfig.engine, choices=ENGINES)
-    command.add_argument('--device', default=ModelConfig.device, choices=DEVICES)
+    for item in fields(ModelConfig):
+        if item.name != 'path':
+            _add_setting(command, item)
     command.add_argument('--width', type=int, default=0,
                          help="width at which the network runs, pixels; 0 takes the model's own")
     command.add_argument('--height', type=int, default=0, help='likewise')
@@ -114,13 +123,54 @@ def _add_import(commands):
     importer.set_defaults(run=_import)
 
 
+def _add_export(commands):
+    exporter = commands.add_parser(
+        'export', help='write a model as an ONNX file',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description='Write a model as an ONNX file: image uint8 (1, H, W, 3) RGB -> labels uint8 '
+        '(1, H, W). It is kept only if it gives the labels of the model on a test image. Its '
+        'metadata, under enet_ros, says what the model is.')
+    exporter.add_argument('model', help='name of a shipped model, or a .safetensors file')
+    exporter.add_argument('--out', required=True, help='file to write')
+    exporter.add_argument('--width', type=int, default=InputConfig.width,
+                          help="of its images, pixels; 0 takes the model's own")
+    exporter.add_argument('--height', type=int, default=InputConfig.height, help='likewise')
+    exporter.add_argument('--dynamic', action='store_true', help='let it take images of any size '
+                          "in multiples of the network's stride (enet: 8, segnet: 32)")
+    exporter.add_argument('--confidence', action='store_true', help='let it answer confidence '
+                          'uint8 (1, H, W) too, 255 times the probability of the label')
+    exporter.set_defaults(run=_export)
+
+
+def _add_benchmark(commands):
+    benchmark = commands.add_parser(
+        'benchmark', help='measure ENet and SegNet on the engines of this machine',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description='Measure every installed engine beside what one would run without this '
+        'package, taking turns in one run, and print a Markdown report. With --out, write it, '
+        'all figures as JSON and a picture too.')
+    benchmark.add_argument('--model', dest='path', default=ModelConfig.path,
+                           help='name of a shipped model, or a .safetensors file')
+    benchmark.add_argument('--engines', default='', help='names with commas between; empty: all '
+                           'that are installed')
+    benchmark.add_argument('--sizes', default='', help='such as 640x360,1280x720; empty: '
+                           "the paper's")
+    benchmark.add_argument('--out', help='folder for the report')
+    benchmark.add_argument('--quick', action='store_true',
+                           help='under two minutes on two cores: one size, fewer rounds')
+    _add_setting(benchmark, ModelConfig.__dataclass_fields__['threads'])
+    benchmark.add_argument('--compiled', action='store_true',
+                           help="PyTorch's engine compiled too, which takes minutes")
+    benchmark.set_defaults(run=_benchmark)
+
+
 def _segment(options):
     from enet_ros.segment_files import print_report, segment_source
     from enet_ros.sources import open_source
 
     segmenter = _load_segmenter(options)
     source = open_source(options.source, segmenter.labels, seed=options.seed)
-    print(_what_runs(options.model, segmenter))
+    print(_what_runs(options, segmenter))
     report = segment_source(segmenter, source, options.out, options.frames)
     print_report(report)
     return report.exit_code
@@ -130,13 +180,15 @@ def _load_segmenter(options):
     from enet_ros.segmenter import Segmenter
 
     size = InputConfig(width=options.width, height=options.height)
-    return Segmenter.load(options.model, engine=options.engine, device=options.device,
-                          width=size.width, height=size.height)
+    settings = {item.name: getattr(options, item.name) for item in fields(ModelConfig)}
+    return Segmenter.load(**settings, width=size.width, height=size.height)
 
 
-def _what_runs(model, segmenter):
+def _what_runs(options, segmenter):
     width, height = segmenter.size
-    return f'{model} on {segmenter.engine.name}, network size {width}x{height}'
+    engine = segmenter.engine
+    return (f'{options.path} on {engine.name} ({engine.reason}), network size '
+            f'{width}x{height}')
 
 
 def _evaluate(options):
@@ -151,7 +203,7 @@ def _evaluate(options):
         raise BadInput(f'worst is {options.worst}; it must be at least 0')
     dataset = open_dataset(options.data, options.root)
     segmenter = _load_segmenter(options)
-    print(_what_runs(options.model, segmenter))
+    print(_what_runs(options, segmenter))
     folder = ReportFolder(options.out) if options.out else None
     evaluation = evaluate_split(segmenter, dataset, options.split)
     scores = evaluation.scores()
@@ -159,8 +211,8 @@ def _evaluate(options):
           f'frames: {summary(scores)}', sep='\n')
     if folder:
         folder.write(evaluation, dataset.splits[options.split], {
-            'command': options.command, 'model': options.model,
-            'model_sha256': sha256(resolve(options.model).read_bytes()).hexdigest(),
+            'command': options.command, 'model': options.path,
+            'model_sha256': sha256(resolve(options.path).read_bytes()).hexdigest(),
             'engine': segmenter.engine.name, 'device': segmenter.engine.name.split()[1],
             'network_size': segmenter.size, 'data': dataset.name, 'split': options.split,
         }, options.worst)
@@ -195,6 +247,34 @@ def _import(options):
     save(out, model, spec, torch.float32)
     print(f'{out}: ENet for {spec.width}x{spec.height} and the {len(labels)} classes of '
           f'{labels.name}')
+    return 0
+
+
+def _export(options):
+    from enet_ros.export_file import export_model
+
+    size = InputConfig(width=options.width, height=options.height)
+    width, height = export_model(options.model, options.out, size.width, size.height,
+                                 options.confidence, options.dynamic)
+    print(f'{options.out}: {options.model} for images of '
+          f'{"any size" if options.dynamic else f"{width}x{height}"}, checked to give the '
+          "model's labels")
+    return 0
+
+
+def _benchmark(options):
+    from enet_ros.benchmark.comparison import Comparison, plan_of
+    from enet_ros.benchmark.report import ReportFolder, markdown
+
+    folder = ReportFolder(options.out) if options.out else None
+    names = [name for name in options.engines.split(',') if name]
+    results = Comparison(options.path, plan_of(options.quick, options.sizes), names,
+                         options.threads, options.compiled).run()
+    results['command'] = options.command
+    print(markdown(results), end='')
+    if folder:
+        folder.write(results)
+        print(f'\nreport, figures and picture: {folder.path}', file=sys.stderr)
     return 0
 
 

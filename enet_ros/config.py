@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, fields
 
 from enet_ros.errors import BadInput
 
-ENGINES = ('auto', 'torch')
+ENGINES = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
 DEVICES = ('auto', 'cpu', 'cuda')
+PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
+FILTERS = ('nearest', 'linear')
 ARCHITECTURES = ('enet', 'segnet')
 # Mean and deviation of RGB in [0, 1].
 NORMALISATIONS = {
@@ -54,9 +56,18 @@ class ModelConfig:
     """Which network runs, and on what."""
 
     path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file')
-    engine: str = setting('auto', 'runtime of the network', choices=ENGINES)
+    engine: str = setting('auto', 'runtime of the network; tensorrt is that of ONNX Runtime, '
+                          'auto takes the fastest that is installed', choices=ENGINES)
     device: str = setting('auto', 'where it runs; auto takes a GPU if there is one',
                           choices=DEVICES)
+    precision: str = setting('auto', 'of the arithmetic; auto takes the fastest that the engine '
+                             'and the processor are made for', choices=PRECISIONS)
+    threads: int = setting(0, 'threads of the network on a CPU; 0: one a core',
+                           minimum=0, maximum=256)
+    compile: bool = setting(False, 'let the engine torch compile the network: minutes at the '
+                            'first start, needs a C++ compiler')
+    cache_folder: str = setting('', 'folder that keeps what takes long to build, for later '
+                                "starts; empty: enet_ros in the user's cache folder")
 
     def __post_init__(self):
         check(self)

@@ -7,6 +7,8 @@ import numpy as np
 
 from enet_ros import checkpoint
 from enet_ros.budget import StageTimer
+from enet_ros.config import ModelConfig
+from enet_ros.engines.deployment import Task
 from enet_ros.engines.engine import choose_engine
 from enet_ros.errors import BadInput
 from enet_ros.preprocess import network_input
@@ -14,10 +16,11 @@ from enet_ros.preprocess import network_input
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What the network says of one image, at the network's size.
+    """What the network says of one image.
 
     labels uint8 (h, w) class ids; confidence uint8 (h, w), 255 x the top class's softmax
-    probability, or None where it was not asked for; timings in milliseconds by stage.
+    probability, or None where it was not asked for; timings in milliseconds by stage. h and w
+    are the Segmenter's output size. The arrays may be written over by the next call.
     """
 
     labels: np.ndarray
@@ -28,14 +31,17 @@ class Segmentation:
 class Segmenter:
     """Segments images with one model on one engine.
 
-    width and height (pixels) are the network's input size; 0 takes the model's own.
+    width and height (pixels) are the network's input size; 0 takes the model's own. output_size
+    (width, height) is that of the answers; None takes the network's. filter is a Task's. settings
+    are those of a ModelConfig.
     """
 
-    def __init__(self, model, spec, engine='auto', device='auto', width=0, height=0,
-                 clock=time.perf_counter):
+    def __init__(self, model, spec, width=0, height=0, output_size=None, filter='nearest',
+                 clock=time.perf_counter, **settings):
         self.labels = spec.labels
         self.size = width or spec.width, height or spec.height
-        self.engine = choose_engine(model, spec, engine, device)
+        self.engine = choose_engine(model, spec, Task(*self.size, *(output_size or ()),
+                                                      filter=filter), ModelConfig(**settings))
         self.clock = clock
 
     @classmethod
@@ -43,11 +49,16 @@ class Segmenter:
         """Make a Segmenter from a checkpoint file or the name of a shipped model."""
         return cls(*checkpoint.load(path), **settings)
 
-    def warm_up(self):
-        """Run the network twice on an empty image, so that the first frame is no slower."""
+    def warm_up(self, confidence=False):
+        """Run the network on an empty image, so that the first frame is no slower.
+
+        Return the milliseconds that it took.
+        """
+        start = self.clock()
         blank = np.zeros((self.size[1], self.size[0], 3), np.uint8)
-        for confidence in (False, True):
+        for _ in range(2):
             self(blank, confidence=confidence)
+        return 1e3 * (self.clock() - start)
 
     def __call__(self, image, order='rgb', confidence=True):
         """Segment an image, uint8 (H, W, 3) with channels in `order` 'rgb' or 'bgr'."""

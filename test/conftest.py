@@ -9,6 +9,14 @@ from enet_ros.labels import CAMVID
 torch.set_num_threads(1)  # the tests' networks are tiny
 
 
+@pytest.fixture(scope='session', autouse=True)
+def cache_folder(tmp_path_factory):
+    """Keep what engines build apart from the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
 @pytest.fixture(scope='session')
 def tiny_model(tmp_path_factory):
     """Return the path of a checkpoint with random weights and a small input size."""

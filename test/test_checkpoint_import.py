@@ -12,7 +12,7 @@ import torch
 from enet_ros import checkpoint
 from enet_ros.checkpoint_import import import_checkpoint
 from enet_ros.cli import main
-from enet_ros.engines.torch_engine import fold
+from enet_ros.engines.deployment import fold
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelClass, LabelSet
 from enet_ros.segmenter import Segmenter
@@ -116,7 +116,7 @@ def test_a_real_checkpoint_answers_as_before(tmp_path, labels_file, folded):
     assert np.abs(logits[:, ::8, ::8] - reference['logits']).max() < 1e-4
     assert np.array_equal(logits.argmax(0), reference['labels'])
     if not folded:
-        segmenter = Segmenter(network, spec, device='cpu')
+        segmenter = Segmenter(network, spec, engine='torch', device='cpu')
         assert np.array_equal(segmenter(image).labels, reference['labels'])
 
 

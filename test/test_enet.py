@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from enet_ros.checkpoint_import import PYTORCH_ENET
-from enet_ros.engines.torch_engine import fold
+from enet_ros.engines.deployment import fold
 from enet_ros.errors import BadInput
 from enet_ros.models.enet import ENet, ENetLayout
 

@@ -36,16 +36,17 @@ def run(*arguments):
 
 def test_report_of_the_deployed_path(camvid, tiny_model, tmp_path, capsys):
     out = tmp_path / 'new/out'
-    options = ['--root', camvid, '--model', tiny_model, '--device', 'cpu', '--out', out,
-               '--worst', 2, '--width', 80, '--height', 56]
+    options = ['--root', camvid, '--model', tiny_model, '--engine', 'torch', '--device', 'cpu',
+               '--out', out, '--worst', 2, '--width', 80, '--height', 56]
     assert run('--data', 'camvid', *options) == 0
     printed = capsys.readouterr().out
     frames = open_dataset('camvid', camvid).splits['val']
-    matrix = evaluate(Segmenter.load(tiny_model, device='cpu', width=80, height=56), frames)
+    segmenter = Segmenter.load(tiny_model, engine='torch', device='cpu', width=80, height=56)
+    matrix = evaluate(segmenter, frames)
     means = (f'mIoU {matrix.mean_iou():.4f}, class average accuracy '
              f'{matrix.class_average_accuracy():.4f}, global accuracy {matrix.accuracy():.4f}')
     assert f'camvid val, 5 frames: {means}\n' in printed
-    assert 'on torch cpu float32, network size 80x56\n' in printed
+    assert 'on torch cpu float32 (it was asked for), network size 80x56\n' in printed
     for name, iou in zip(CAMVID.names, matrix.iou()):
         expected = '-' if np.isnan(iou) else f'{iou:.4f}'
         assert any(line.split()[:2] == [name, expected] for line in printed.split('\n'))
@@ -138,7 +139,7 @@ def test_label_sets_of_one_size_that_differ():
 
 
 def test_worst_frames_come_first_and_unlabelled_ones_never(tiny_model):
-    evaluation = Evaluation(Segmenter.load(tiny_model, device='cpu'))
+    evaluation = Evaluation(Segmenter.load(tiny_model, engine='torch', device='cpu'))
     evaluation.frame_iou = [0.4, float('nan'), 0.2, 0.4, 0.9]
     assert evaluation.worst(3) == [2, 0, 3]
     assert evaluation.worst(9) == [2, 0, 3, 4]
@@ -146,7 +147,7 @@ def test_worst_frames_come_first_and_unlabelled_ones_never(tiny_model):
 
 
 def test_labels_count_at_their_own_size(tiny_model):
-    segmenter = Segmenter.load(tiny_model, device='cpu')
+    segmenter = Segmenter.load(tiny_model, engine='torch', device='cpu')
     image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
     evaluation = Evaluation(segmenter)
     evaluation.add(image, np.zeros((90, 120), np.uint8))

@@ -18,7 +18,7 @@ from enet_ros.training.metrics import ConfusionMatrix
 def segmenter():
     torch.manual_seed(0)
     spec = ModelSpec(CAMVID, width=64, height=48)
-    return Segmenter(spec.build().eval(), spec, device='cpu')
+    return Segmenter(spec.build().eval(), spec, engine='torch', device='cpu')
 
 
 def street(folder, count, labels=0, size=(60, 100)):

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from enet_ros import checkpoint
-from enet_ros.engines.torch_engine import fold
+from enet_ros.engines.deployment import fold
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
 from enet_ros.models.segnet import SegNet
@@ -102,7 +102,7 @@ def test_checkpoint_and_segmenter(network, tmp_path):
     image = torch.rand(1, 3, 48, 64)
     with torch.inference_mode():
         assert torch.equal(again(image), halved(image))
-    segmenter = Segmenter(again, spec_again, device='cpu')
+    segmenter = Segmenter(again, spec_again, engine='torch', device='cpu')
     assert segmenter(np.zeros((90, 120, 3), np.uint8)).labels.shape == (48, 64)
 
 

@@ -23,10 +23,12 @@ FLOORS = [
     ['budget'],
     ['segmenter'],
     ['synthetic', 'synthetic_sprites'],
+    ['export_file'],
     ['image_files'],
     ['sources'],
     ['contact_sheet'],
     ['training'],
+    ['benchmark'],
     ['segment_files'],
     ['cli'],
     ['ros'],
@@ -34,7 +36,7 @@ FLOORS = [
 ROS = {'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'lifecycle_msgs',
        'rcl_interfaces', 'builtin_interfaces', 'cv_bridge', 'vision_msgs', 'launch', 'launch_ros'}
 # Runtimes and tools that are extras: imported where they are used, not when a module is loaded.
-EXTRAS = {'rosbags', 'yaml', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs',
+EXTRAS = {'rosbags', 'yaml', 'onnx', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs',
           'lightning_fabric', 'tensorboard', 'matplotlib', 'cityscapesscripts'}
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
 

@@ -1,55 +1,103 @@
 """Inference with PyTorch on a CPU or an NVIDIA GPU."""
 
-import copy
+import os
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from enet_ros.config import DEVICES
+from enet_ros.engines.cache import cache_folder
+from enet_ros.engines.deployment import Deployment
+from enet_ros.engines.engine import require_size
 from enet_ros.errors import BadInput
 
 
 class TorchEngine:
-    """The network in float32, channels last, its normalisation layers folded into convolutions."""
+    """The deployed network, channels last: eager or compiled on a CPU, a CUDA graph on a GPU.
 
-    def __init__(self, model, spec, device='auto'):
-        self.device = torch_device(device)
-        self.name = f'torch {self.device.type} float32'
-        self.network = fold(copy.deepcopy(model).eval()).to(
+    Precision auto is float32 on a CPU and float16 on a GPU.
+    """
+
+    def __init__(self, model, spec, task, config):
+        self.task = task
+        self.device = torch_device(config.device)
+        on_gpu = self.device.type == 'cuda'
+        precision = config.precision
+        if precision == 'auto':
+            precision = 'float16' if on_gpu else 'float32'
+        if precision == 'float16' and not on_gpu:
+            raise BadInput('engine torch computes float16 on GPUs only; choose precision bfloat16 '
+                           'or float32')
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        deployment = Deployment(model, spec, task).to(
             self.device, memory_format=torch.channels_last)
-        # Of bytes: (byte / 255 - mean) / std = (byte - shift) * scale.
-        shape = (1, 3, 1, 1)
-        self.shift = 255 * torch.tensor(spec.mean, device=self.device).view(shape)
-        self.scale = 1 / (255 * torch.tensor(spec.std, device=self.device).view(shape))
+        deployment.network.to(getattr(torch, precision))
+        self.deployments = {confidence: deployment.answering(confidence)
+                            for confidence in (False, True)}
+        if config.compile:
+            self.deployments = {confidence: _compiled(each, config.cache_folder)
+                                for confidence, each in self.deployments.items()}
+        if on_gpu:
+            self.deployments = {confidence: CudaGraph(each, task, self.device)
+                                for confidence, each in self.deployments.items()}
+        self.name = ' '.join(['torch', self.device.type, precision,
+                              *['compiled'] * config.compile])
 
     @torch.inference_mode()
     def infer(self, image, confidence):
-        image = torch.from_numpy(np.ascontiguousarray(image)).to(self.device)
-        x = image[None].permute(0, 3, 1, 2)  # (1, 3, H, W), channels last in memory
-        logits = self.network((x - self.shift) * self.scale)[0]  # (classes, H, W)
-        top, labels = logits.max(0)
-        labels = labels.to(torch.uint8).cpu().numpy()
-        if not confidence:
-            return labels, None
-        probability = 1 / (logits - top).exp_().sum(0)
-        return labels, (255 * probability).round_().to(torch.uint8).cpu().numpy()
+        require_size(image, self.task)
+        image = torch.from_numpy(np.ascontiguousarray(image))[None]
+        answers = self.deployments[bool(confidence)](image)
+        labels, *rest = (answer[0].numpy() for answer in answers)
+        return labels, rest[0] if rest else None
 
 
-def fold(network):
-    """Fold each BatchNorm that follows a convolution into it, in place, and return the network."""
-    for parent in network.modules():
-        if not isinstance(parent, nn.Sequential):
-            continue
-        for index in range(len(parent) - 1):
-            conv, norm = parent[index], parent[index + 1]
-            if isinstance(norm, nn.BatchNorm2d) and isinstance(
-                    conv, (nn.Conv2d, nn.ConvTranspose2d)):
-                transposed = isinstance(conv, nn.ConvTranspose2d)
-                parent[index] = fuse_conv_bn_eval(conv, norm, transposed)
-                parent[index + 1] = nn.Identity()
-    return network
+class CudaGraph:
+    """A deployment on a GPU, recorded at its first call and replayed from then on.
+
+    Images go up, and labels come down, as bytes through pinned memory.
+    """
+
+    def __init__(self, deployment, task, device):
+        self.deployment = deployment
+        shape = 1, task.height, task.width, 3
+        self.pinned = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
+        self.image = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self.graph = None
+
+    def __call__(self, image):
+        if self.graph is None:
+            self._record()
+        self.pinned.copy_(image)
+        self.image.copy_(self.pinned, non_blocking=True)
+        self.graph.replay()
+        for there, here in zip(self.answers, self.downloads):
+            here.copy_(there, non_blocking=True)
+        torch.cuda.current_stream().synchronize()
+        return self.downloads
+
+    def _record(self):
+        # Libraries choose their kernels in the first calls, which must not be recorded.
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.deployment(self.image)
+        torch.cuda.current_stream().wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.answers = self.deployment(self.image)
+        self.downloads = [torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
+                          for answer in self.answers]
+
+
+def _compiled(deployment, folder):
+    if folder := cache_folder(folder):
+        os.environ['TORCHINDUCTOR_CACHE_DIR'] = str(folder / 'inductor')
+    # Given as an option of torch.compile, this would leave convolutions unfused.
+    torch._inductor.config.freezing = True
+    return torch.compile(deployment, dynamic=False)
 
 
 def torch_device(name):

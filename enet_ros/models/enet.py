@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from enet_ros.config import check, setting
 from enet_ros.errors import BadInput
-from enet_ros.models.pooling import pool_2x2, unpool_2x2
+from enet_ros.models.pooling import Pool2x2, Unpool2x2
 
 # Made for a number of channels; a shared PReLU has one slope for all of them.
 ACTIVATIONS = {
@@ -128,10 +128,11 @@ class Downsampling(nn.Module):
             [nn.Conv2d(mid, mid, 3, padding=1, bias=layout.biases)],
             nn.Conv2d(mid, channels_out, 1, bias=False), dropout, layout.expansion_activation)
         self.activation = activation(channels_out)
+        self.pool = Pool2x2()
         self.padding = channels_out - channels_in
 
     def forward(self, x):
-        shortcut, position = pool_2x2(x)
+        shortcut, position = self.pool(x)
         shortcut = F.pad(shortcut, (0, 0, 0, 0, 0, self.padding))  # zero channels at the end
         return self.activation(shortcut + self.extension(x)), position
 
@@ -151,9 +152,10 @@ class Upsampling(nn.Module):
         self.shortcut = nn.Sequential(
             nn.Conv2d(channels_in, channels_out, 1, bias=False), layout.norm(channels_out))
         self.activation = activation(channels_out)
+        self.unpool = Unpool2x2()
 
     def forward(self, x, position):
-        return self.activation(unpool_2x2(self.shortcut(x), position) + self.extension(x))
+        return self.activation(self.unpool(self.shortcut(x), position) + self.extension(x))
 
 
 class ENet(nn.Module):
@@ -200,8 +202,10 @@ class ENet(nn.Module):
     def encode(self, image):
         """Return features (N, 128, H/8, W/8), H and W rounded up, and the poolings' positions."""
         height, width = image.shape[2:]
-        x = F.pad(image, (0, -width % self.STRIDE, 0, -height % self.STRIDE), mode='replicate')
-        x = self.initial(x)                    # (N, 16, H/2, W/2)
+        right, below = -width % self.STRIDE, -height % self.STRIDE
+        if right or below:
+            image = F.pad(image, (0, right, 0, below), mode='replicate')
+        x = self.initial(image)                # (N, 16, H/2, W/2)
         x, position1 = self.down1(x)           # (N, 64, H/4, W/4)
         x = self.stage1(x)
         x, position2 = self.down2(x)           # (N, 128, H/8, W/8)

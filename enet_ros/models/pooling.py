@@ -1,6 +1,7 @@
 """Max-pooling that keeps where each maximum stood, and its inverse."""
 
 import torch
+from torch import nn
 
 
 def pool_2x2(x):
@@ -33,3 +34,17 @@ def unpool_2x2(x, position):
     x, position = (t.permute(0, 2, 3, 1)[:, :, None, :, None] for t in (x, position))
     windows = torch.where(position == place, x, 0.0)  # (N, H, 2, W, 2, C)
     return windows.reshape(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
+
+
+class Pool2x2(nn.Module):
+    """`pool_2x2` as a module, which a deployment can exchange."""
+
+    def forward(self, x):
+        return pool_2x2(x)
+
+
+class Unpool2x2(nn.Module):
+    """`unpool_2x2` as a module, which a deployment can exchange."""
+
+    def forward(self, x, position):
+        return unpool_2x2(x, position)

@@ -7,7 +7,7 @@ on the way up, values go back to where the poolings found the maxima.
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.models.pooling import pool_2x2, unpool_2x2
+from enet_ros.models.pooling import Pool2x2, Unpool2x2
 
 # Channels after each convolution; the decoder's last stage ends with the classes instead.
 ENCODER = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)
@@ -28,6 +28,7 @@ class SegNet(nn.Module):
         self.encoder, channels = _stages(ENCODER, 3)
         self.decoder, channels = _stages(DECODER, channels)
         self.output = nn.Conv2d(channels, classes, 3, padding=1)
+        self.pool, self.unpool = Pool2x2(), Unpool2x2()
 
     def forward(self, image):
         return self.decode(*self.encode(image))
@@ -41,14 +42,14 @@ class SegNet(nn.Module):
         for stage in self.encoder:
             x = stage(x)
             height, width = x.shape[2:]
-            x, position = pool_2x2(x[:, :, :height // 2 * 2, :width // 2 * 2])
+            x, position = self.pool(x[:, :, :height // 2 * 2, :width // 2 * 2])
             poolings.append((position, (height, width)))
         return x, poolings
 
     def decode(self, x, poolings):
         """Return logits (N, classes, H, W) from what `encode` returned."""
         for stage, (position, (height, width)) in zip(self.decoder, reversed(poolings)):
-            x = F.pad(unpool_2x2(x, position), (0, width % 2, 0, height % 2))
+            x = F.pad(self.unpool(x, position), (0, width % 2, 0, height % 2))
             x = stage(x)
         return self.output(x)
 

@@ -29,12 +29,11 @@ class NodeDiagnostics:
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._timer = node.create_timer(1.0, self._publish)
 
-    def configured(self, model, asked, got, size):
-        """Note what was asked for and what was got."""
+    def configured(self, facts):
+        """Note what was asked for and what was got, as a dict of texts."""
         with self._lock:
             self._error = ''
-            self._facts = {'model': model, 'engine asked': asked, 'engine': got,
-                           'network size': f'{size[0]}x{size[1]}'}
+            self._facts = facts
 
     def released(self):
         """Forget the model."""

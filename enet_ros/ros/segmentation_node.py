@@ -1,7 +1,9 @@
 """The managed node that turns a camera's images into labels, masks and pictures."""
 
+import logging
 import time
 import traceback
+from dataclasses import asdict
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +18,7 @@ from enet_ros.config import SegmentationConfig
 from enet_ros.errors import BadInput
 from enet_ros.labels import UNLABELLED
 from enet_ros.msg import ClassInfo, FrameTiming, LabelMap
-from enet_ros.postprocess import class_mask, colorize, overlay, scale_labels
+from enet_ros.postprocess import Painter
 from enet_ros.ros.convert import array_to_image, image_to_array, scale_camera_info
 from enet_ros.ros.node_diagnostics import NodeDiagnostics
 from enet_ros.ros.parameters import Parameters
@@ -28,6 +30,8 @@ CAMERA_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 RESULT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
                          durability=DurabilityPolicy.TRANSIENT_LOCAL)
+CORE = logging.getLogger('enet_ros')  # engines tell it of builds and caches
+CORE.setLevel(logging.INFO)
 DONE, FAILED = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -46,9 +50,10 @@ class SegmentationNode(LifecycleNode):
         super().__init__('segmentation_node')
         self.parameters = Parameters(self, SegmentationConfig)
         self.diagnostics = NodeDiagnostics(self)
-        self.segmenter = self.worker = None
+        self.segmenter = self.painter = self.worker = None
         self.inputs = []
         self.outputs = {}
+        self.core_log = RosLog(self.get_logger())
 
     # Life cycle. Each teardown undoes exactly what its set-up did.
 
@@ -95,23 +100,27 @@ class SegmentationNode(LifecycleNode):
         self._release()
 
     def _configure(self, config):
+        CORE.addHandler(self.core_log)
         asked = config.model
-        self.segmenter = Segmenter.load(
-            asked.path, engine=asked.engine, device=asked.device,
-            width=config.input.width, height=config.input.height)
-        self.segmenter.warm_up()
+        self.segmenter = Segmenter.load(**asdict(asked), width=config.input.width,
+                                        height=config.input.height)
+        warm_up = self.segmenter.warm_up()
         labels = self.segmenter.labels
         self.masks = masks_of(labels, config.output.classes)
-        self.palette = labels.palette()[:, ::-1].copy()  # BGR, as the pictures are
+        self.painter = Painter(labels.palette()[:, ::-1], self.masks)
         self.label_map = describe_labels(asked.path, labels, self.get_clock().now().to_msg())
         self._create_outputs()
         self.parameters.locked = 'the node is configured; clean it up first'
-        engine, size = self.segmenter.engine.name, self.segmenter.size
-        self.diagnostics.configured(asked.path, f'{asked.engine} on {asked.device}', engine, size)
+        engine, size = self.segmenter.engine, self.segmenter.size
+        wish = f'{asked.engine} {asked.device} {asked.precision}'
+        self.diagnostics.configured({
+            'model': asked.path, 'engine asked': wish, 'engine': engine.name,
+            'engine reason': engine.reason, 'network size': f'{size[0]}x{size[1]}',
+            'warm-up ms': f'{warm_up:.0f}'})
         self.get_logger().info(
             f'model {asked.path}: {len(labels)} classes of {labels.name}, network size '
-            f'{size[0]}x{size[1]}; engine asked for: {asked.engine} on {asked.device}, '
-            f'got: {engine}')
+            f'{size[0]}x{size[1]}; engine asked for: {wish}, got: {engine.name}, since '
+            f'{engine.reason}; warm-up took {warm_up:.0f} ms')
 
     def _create_outputs(self):
         types = {'label': Image, 'color': Image, 'overlay': Image, 'camera_info': CameraInfo,
@@ -134,7 +143,8 @@ class SegmentationNode(LifecycleNode):
         for publisher in self.outputs.values():
             self.destroy_lifecycle_publisher(publisher)
         self.outputs = {}
-        self.segmenter = None
+        self.segmenter = self.painter = None
+        CORE.removeHandler(self.core_log)
         self.parameters.locked = ''
         self.diagnostics.released()
 
@@ -194,22 +204,27 @@ class SegmentationNode(LifecycleNode):
 
     def _draw(self, wanted, frame, labels, alpha):
         """Return {topic: (encoding, image)} at the camera image's size for the topics wanted."""
-        labels = scale_labels(labels, *frame.image.shape[1::-1])
-        images = {'label': ('mono8', labels)}
-        for topic, class_id in self.masks.items():
-            if f'mask/{topic}' in wanted:
-                images[f'mask/{topic}'] = 'mono8', class_mask(labels, class_id)
-        if wanted & {'color', 'overlay'}:
-            images['color'] = 'bgr8', colorize(labels, self.palette)
-        if 'overlay' in wanted:
-            images['overlay'] = 'bgr8', overlay(frame.bgr(), images['color'][1], alpha)
-        return {topic: image for topic, image in images.items() if topic in wanted}
+        pictures = self.painter.paint(wanted, labels, frame.image, frame.order, alpha)
+        return {topic: ('mono8' if picture.ndim == 2 else 'bgr8', picture)
+                for topic, picture in pictures.items()}
 
     def _report(self, error, prefix):
         """Log what went wrong, once a second at most, and keep it for the diagnostics."""
         self.diagnostics.failed(error)
         text = str(error) if isinstance(error, BadInput) else traceback.format_exc()
         self.get_logger().error(prefix + text, throttle_duration_sec=1.0)
+
+
+class RosLog(logging.Handler):
+    """Hands warnings and notices of the core to a node's logger."""
+
+    def __init__(self, logger):
+        super().__init__(logging.INFO)
+        self.logger = logger
+
+    def emit(self, record):
+        say = self.logger.warning if record.levelno >= logging.WARNING else self.logger.info
+        say(record.getMessage())
 
 
 def masks_of(labels, names):

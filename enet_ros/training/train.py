@@ -189,7 +189,7 @@ class Run:
             # Each has normalised its own part of the batches: their running statistics differ.
             trained.load_state_dict(self.fabric.broadcast(trained.state_dict()))
         return Segmenter(trained.network if self._whole() else EncoderAnswer(trained), self.spec,
-                         device=self.fabric.device.type)
+                         engine='torch', device=self.fabric.device.type, precision='float32')
 
     def _whole(self):
         return self.step > self.first_stage

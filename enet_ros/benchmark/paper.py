@@ -1,0 +1,41 @@
+"""What the paper says of ENet and SegNet (arXiv:1606.02147)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PaperCost:
+    """A row of the paper's hardware table, at 640x360: GFLOPs, millions of parameters, MB fp16."""
+
+    gflops: float
+    million_parameters: float
+    fp16_mb: float
+
+
+COSTS = {
+    'enet': PaperCost(3.83, 0.37, 0.7),
+    'segnet': PaperCost(286.03, 29.46, 56.2),
+}
+
+# Milliseconds a frame by (board, width, height) and architecture. Copied by hand and not checked
+# against the paper's tables, but they give the abstract's 18 times.
+TIMES = {
+    ('Jetson TX1', 480, 320): {'enet': 47, 'segnet': 757},
+    ('Jetson TX1', 640, 360): {'enet': 69, 'segnet': 1251},
+    ('Jetson TX1', 1280, 720): {'enet': 262},
+    ('Titan X', 640, 360): {'enet': 7, 'segnet': 69},
+    ('Titan X', 1280, 720): {'enet': 21, 'segnet': 289},
+    ('Titan X', 1920, 1080): {'enet': 46, 'segnet': 637},
+}
+TIMES_NOTE = ("The times are an unverified transcription of the paper's tables, consistent with "
+              'its abstract: up to 18 times faster than SegNet.')
+
+# SegNet's over ENet's, by the abstract.
+ABSTRACT_SPEED_RATIO, ABSTRACT_GFLOPS_RATIO, ABSTRACT_PARAMETER_RATIO = 18, 75, 79
+
+GFLOPS_NOTE = (
+    'Counted here are the convolutions, two operations a multiply-add. That gives ENet 3.40 '
+    'GFLOPs at 640x360 with 12 classes and 3.46 with 20, not the 3.83 of the paper: no plain rule '
+    "gives that figure, because the authors' counter counts too much for dilated convolutions. "
+    "SegNet's 286.03 is exactly 20 classes, floor pooling, and one operation more for each bias "
+    'and each ReLU.')

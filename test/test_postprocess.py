@@ -1,0 +1,139 @@
+"""Labels at a camera's size, masks and pictures, against what NumPy says."""
+
+import numpy as np
+import pytest
+
+from enet_ros.labels import CAMVID
+from enet_ros.postprocess import Painter, class_mask, colorize, overlay, scale_labels
+
+RNG = np.random.default_rng(2)
+PALETTE = CAMVID.palette()[:, ::-1]  # BGR
+MASKS = {label.topic_name: class_id for class_id, label in enumerate(CAMVID.classes)}
+
+
+def noise(width, height):
+    return RNG.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def some_labels(width, height):
+    return RNG.choice(np.array([*range(len(CAMVID)), 255], np.uint8), (height, width))
+
+
+def nearest(labels, width, height):
+    """Take the pixel in which each output pixel's centre lies."""
+    rows = (2 * np.arange(height) + 1) * labels.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * labels.shape[1] // (2 * width)
+    return labels[rows[:, None], columns]
+
+
+def expected(labels, image, order, alpha):
+    """Return all pictures as plain NumPy draws them."""
+    height, width = image.shape[:2]
+    labels = nearest(labels, width, height)
+    color = PALETTE[labels]
+    bgr = image if order == 'bgr' else image[:, :, ::-1]
+    masks = {f'mask/{name}': 255 * (labels == class_id) for name, class_id in MASKS.items()}
+    return {'label': labels, 'color': color, 'overlay': alpha * color + (1 - alpha) * bgr, **masks}
+
+
+def assert_same(painted, right):
+    for topic, picture in painted.items():
+        assert picture.dtype == np.uint8 and picture.shape == right[topic].shape
+        difference = np.abs(picture - right[topic].astype(float)).max()
+        assert difference <= (1 if topic == 'overlay' else 0), topic
+
+
+@pytest.mark.parametrize('size', [(128, 72), (64, 36), (97, 55), (31, 20), (1, 1)])
+def test_labels_are_scaled_to_the_nearest(size):
+    labels = some_labels(63, 35)  # odd: no new centre lies on an old edge
+    assert np.array_equal(scale_labels(labels, *size), nearest(labels, *size))
+
+
+def test_labels_of_the_size_are_returned_as_they_are():
+    labels = some_labels(64, 36)
+    assert scale_labels(labels, 64, 36) is labels
+
+
+@pytest.mark.parametrize('palette', [PALETTE, CAMVID.palette(), noise(3, 256)[:, 0]],
+                         ids=['bgr', 'rgb', 'a view'])
+def test_colours(palette):
+    labels = RNG.integers(0, 256, (30, 41), np.uint8)
+    assert np.array_equal(colorize(labels, palette), palette[labels])
+
+
+def test_pixels_without_class_are_black():
+    assert not colorize(np.full((4, 4), 255, np.uint8), PALETTE).any()
+
+
+@pytest.mark.parametrize('class_id', [0, 3, 255])
+def test_a_mask(class_id):
+    labels = some_labels(41, 30)
+    assert np.array_equal(class_mask(labels, class_id), np.where(labels == class_id, 255, 0))
+
+
+@pytest.mark.parametrize('alpha', [0.0, 0.3, 0.5, 1.0])
+def test_an_overlay(alpha):
+    image, color = noise(41, 30), noise(41, 30)
+    blend = alpha * color.astype(float) + (1 - alpha) * image
+    assert np.abs(overlay(image, color, alpha) - blend).max() <= 1
+    if alpha in (0.0, 1.0):
+        assert np.array_equal(overlay(image, color, alpha), color if alpha else image)
+
+
+@pytest.mark.parametrize('make, shape', [
+    (lambda dst: scale_labels(some_labels(8, 6), 20, 10, dst), (10, 20)),
+    (lambda dst: colorize(some_labels(20, 10), PALETTE, dst), (10, 20, 3)),
+    (lambda dst: overlay(noise(20, 10), noise(20, 10), 0.5, dst), (10, 20, 3)),
+    (lambda dst: class_mask(some_labels(20, 10), 2, dst), (10, 20))],
+    ids=['scale_labels', 'colorize', 'overlay', 'class_mask'])
+def test_memory_is_filled_only_where_it_fits(make, shape):
+    fits = np.zeros(shape, np.uint8)
+    assert np.shares_memory(make(fits), fits)
+    other = np.full((7, *shape[1:]), 77, np.uint8)
+    result = make(other)
+    assert result.shape == shape and not np.shares_memory(result, other)
+    assert (other == 77).all()
+
+
+@pytest.mark.parametrize('order', ['rgb', 'bgr'])
+@pytest.mark.parametrize('labels_size', [(64, 36), (128, 72), (200, 90)],
+                         ids=['smaller', 'same', 'larger'])
+def test_all_pictures_of_frames_that_follow(order, labels_size):
+    painter = Painter(PALETTE, MASKS)
+    for alpha in (0.5, 0.2):
+        labels, image = some_labels(*labels_size), noise(128, 72)
+        right, kept = expected(labels, image, order, alpha), image.copy()
+        painted = painter.paint(painter.topics, labels, image, order, alpha)
+        assert painted.keys() == right.keys()
+        assert_same(painted, right)
+        assert np.array_equal(image, kept), 'the image was written to'
+
+
+def test_only_what_is_wanted():
+    painter = Painter(PALETTE, MASKS)
+    labels, image = some_labels(64, 36), noise(128, 72)
+    right = expected(labels, image, 'bgr', 0.5)
+    for wanted in [{'label'}, {'overlay'}, {'color'}, {'mask/car', 'mask/sky'}, {'mask/car'}]:
+        painted = painter.paint(wanted | {'timing'}, labels, image, 'bgr', 0.5)
+        assert painted.keys() == wanted
+        assert_same(painted, right)
+    assert painter.paint({'timing', 'camera_info'}, labels, image, 'bgr', 0.5) == {}
+
+
+def test_memory_is_used_again_and_never_the_callers():
+    painter = Painter(PALETTE, MASKS)
+    labels = some_labels(64, 36)
+    kept = labels.copy()
+
+    def paint(width, height, order, labels=labels):
+        return painter.paint(painter.topics, labels, noise(width, height), order, 0.5)
+
+    first, second = paint(128, 72, 'bgr'), paint(128, 72, 'rgb')
+    assert all(np.shares_memory(first[topic], second[topic]) for topic in painter.topics)
+    # A camera may change its size, even to that of the labels.
+    for width, height in [(64, 36), (100, 50), (64, 36), (128, 72)]:
+        assert {p.shape[:2] for p in paint(width, height, 'bgr').values()} == {(height, width)}
+        assert np.array_equal(labels, kept)
+    paint(64, 36, 'bgr')
+    paint(64, 36, 'bgr', some_labels(32, 18))  # nor do those of another network size replace them
+    assert np.array_equal(labels, kept)
