@@ -93,7 +93,7 @@ def test_samples_of_the_papers_recipe_are_whole_frames():
 # Recipes
 
 def test_shipped_recipes():
-    assert set(recipe_files()) == {'best', 'paper', 'segnet'}
+    assert set(recipe_files()) == {'best', 'continue', 'paper', 'segnet'}
     paper = load_recipe('paper')
     assert (paper.learning_rate, paper.weight_decay, paper.batch_size) == (5e-4, 2e-4, 10)
     assert (paper.encoder_epochs, paper.class_weight_offset) == (300, 1.02)
@@ -124,7 +124,7 @@ def test_wrong_recipes_are_refused(tmp_path, text, complaint):
 
 
 def test_a_missing_recipe_is_refused():
-    with pytest.raises(BadInput, match='recipe worst does not exist; .* best, paper, segnet'):
+    with pytest.raises(BadInput, match='recipe worst does not exist; .* best, continue, paper'):
         load_recipe('worst')
 
 
