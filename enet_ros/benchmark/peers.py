@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from enet_ros.engines.deployment import Task, exchange_poolings
 from enet_ros.engines.export import to_onnx
 from enet_ros.errors import BadInput
-from enet_ros.models.pooling import Pool2x2, Unpool2x2
 
 
 def plain(network, spec, width, height, threads=0, device='cpu'):
@@ -121,13 +120,7 @@ def _top(logits):
 
 def with_torch_pooling(network):
     """Return a copy that pools with PyTorch's own operators, as other implementations do."""
-    network = copy.deepcopy(network).eval()
-    exchanges = {Pool2x2: _TorchPool, Unpool2x2: _TorchUnpool}
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) in exchanges:
-                setattr(parent, name, exchanges[type(child)]())
-    return network
+    return exchange_poolings(copy.deepcopy(network).eval(), _TorchPool, _TorchUnpool)
 
 
 class _TorchPool(nn.Module):

@@ -152,16 +152,6 @@ def _as_phases(output):
     return conv
 
 
-def exchange_poolings(network):
-    """Give a network poolings that every runtime has, in place, and return it."""
-    exchanges = {Pool2x2: _GroupPool, Unpool2x2: _GroupUnpool}
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) in exchanges:
-                setattr(parent, name, exchanges[type(child)]())
-    return network
-
-
 class _GroupPool(nn.Module):
     """`pool_2x2` over the four corners of the windows, each a group of channels.
 
@@ -184,6 +174,19 @@ class _GroupUnpool(nn.Module):
                                                                   device=x.device))
                    for corner in range(4)]
         return _DepthToSpace.apply(torch.cat(corners, 1))
+
+
+def exchange_poolings(network, pool=_GroupPool, unpool=_GroupUnpool):
+    """Give a network other modules for its poolings, in place, and return it.
+
+    By default those that every runtime has.
+    """
+    exchanges = {Pool2x2: pool, Unpool2x2: unpool}
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) in exchanges:
+                setattr(parent, name, exchanges[type(child)]())
+    return network
 
 
 # These two are one operator each in ONNX; runtimes are slow at the transpositions that they are
