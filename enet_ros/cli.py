@@ -56,8 +56,8 @@ def _parser():
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description='Train a network. A run that was interrupted goes on when the same command '
         'is given again. Settings of the recipe that are given here go before its own.')
-    train.add_argument('--recipe', default='best', help='name of a shipped recipe (best, paper, '
-                       'segnet) or a .yaml file')
+    train.add_argument('--recipe', default='best', help='name of a shipped recipe (best, '
+                       'continue, paper, segnet) or a .yaml file')
     for item in (*fields(RunConfig), *fields(Recipe)):
         _add_setting(train, item)
     train.set_defaults(run=_train)
@@ -99,9 +99,13 @@ def _add_model(command):
     for item in fields(ModelConfig):
         if item.name != 'path':
             _add_setting(command, item)
-    command.add_argument('--width', type=int, default=0,
-                         help="width at which the network runs, pixels; 0 takes the model's own")
-    command.add_argument('--height', type=int, default=0, help='likewise')
+    _add_size(command)
+
+
+def _add_size(command):
+    for item in fields(InputConfig):
+        if item.name in ('width', 'height'):
+            _add_setting(command, item)
 
 
 def _add_import(commands):
@@ -132,9 +136,7 @@ def _add_export(commands):
         'metadata, under enet_ros, says what the model is.')
     exporter.add_argument('model', help='name of a shipped model, or a .safetensors file')
     exporter.add_argument('--out', required=True, help='file to write')
-    exporter.add_argument('--width', type=int, default=InputConfig.width,
-                          help="of its images, pixels; 0 takes the model's own")
-    exporter.add_argument('--height', type=int, default=InputConfig.height, help='likewise')
+    _add_size(exporter)
     exporter.add_argument('--dynamic', action='store_true', help='let it take images of any size '
                           "in multiples of the network's stride (enet: 8, segnet: 32)")
     exporter.add_argument('--confidence', action='store_true', help='let it answer confidence '

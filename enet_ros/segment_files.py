@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelSet
+from enet_ros.output_folder import OutputFolder
 from enet_ros.postprocess import colorize, overlay, scale_labels
 from enet_ros.training.evaluate import describe
 from enet_ros.training.metrics import ConfusionMatrix
@@ -53,7 +54,7 @@ def segment_source(segmenter, source, out, frames=None):
         raise BadInput(f'frames is {frames}; it must be at least 1')
     if frames is None and source.endless:
         raise BadInput('this source has no end; say how many frames to take with --frames')
-    folder = _OutputFolder(out, segmenter.labels.palette())
+    folder = _ResultFolder(out, segmenter.labels.palette())
     folder.refuse_to_replace(source.files)
     report = SegmentReport(folder.path, segmenter.labels, ConfusionMatrix(len(segmenter.labels)))
 
@@ -86,16 +87,11 @@ def print_report(report):
         print(f'{len(report.broken)} frames could not be read and were skipped')
 
 
-class _OutputFolder:
+class _ResultFolder(OutputFolder):
     def __init__(self, out, palette):
-        self.path = Path(out).expanduser()
+        super().__init__(out)
         self.bgr_palette = np.ascontiguousarray(palette[:, ::-1])
-        self.folders = {name: self.path / name for name in ('label', 'color', 'overlay')}
-        try:
-            for folder in self.folders.values():
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._not_writable(error) from error
+        self.folders = {name: self.make(name) for name in ('label', 'color', 'overlay')}
 
     def refuse_to_replace(self, files):
         """Raise BadInput where the input files lie in a folder that is written to."""
@@ -118,10 +114,7 @@ class _OutputFolder:
         try:
             (self.folders[folder] / name).write_bytes(encoded)
         except OSError as error:
-            raise self._not_writable(error) from error
-
-    def _not_writable(self, error):
-        return BadInput(f'cannot write to {self.path}: {error.strerror}; choose another --out')
+            raise self.not_writable(error) from error
 
 
 def _outcomes(source, frames):

@@ -27,6 +27,7 @@ FLOORS = [
     ['image_files'],
     ['sources'],
     ['contact_sheet'],
+    ['output_folder'],
     ['training'],
     ['benchmark'],
     ['segment_files'],

@@ -1,12 +1,12 @@
 """A comparison's results as Markdown, JSON and a picture."""
 
 import json
-from pathlib import Path
 
 from enet_ros.benchmark import paper
 from enet_ros.benchmark.machine import busy
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
+from enet_ros.output_folder import OutputFolder
 
 PAPER_SIZE = 640, 360  # of the paper's hardware table
 
@@ -19,15 +19,8 @@ def markdown(results):
     return '\n\n'.join(part for part in parts if part) + '\n'
 
 
-class ReportFolder:
-    """The folder that a report is written to; made at once: a bad place shows early."""
-
-    def __init__(self, out):
-        self.path = Path(out).expanduser()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._not_writable(error) from error
+class ReportFolder(OutputFolder):
+    """The folder that a report is written to."""
 
     def write(self, results):
         """Write benchmark.md, benchmark.json and benchmark.png."""
@@ -36,13 +29,10 @@ class ReportFolder:
             (self.path / 'benchmark.json').write_text(json.dumps(results, indent=1) + '\n')
             draw(results, self.path / 'benchmark.png')
         except OSError as error:
-            raise self._not_writable(error) from error
+            raise self.not_writable(error) from error
         except ImportError as error:
             raise BadInput(f'{self.path} has no benchmark.png, because matplotlib cannot be '
                            f'loaded ({error}); pip install matplotlib') from error
-
-    def _not_writable(self, error):
-        return BadInput(f'cannot write to {self.path}: {error.strerror}; choose another --out')
 
 
 def draw(results, file):

@@ -2,10 +2,9 @@
 
 import json
 import math
-from pathlib import Path
 
 from enet_ros.contact_sheet import contact_sheet, write_sheet
-from enet_ros.errors import BadInput
+from enet_ros.output_folder import OutputFolder
 from enet_ros.postprocess import colorize
 from enet_ros.training.confusion_picture import confusion_picture
 
@@ -49,15 +48,8 @@ def _table(title, columns, scores):
     return lines
 
 
-class ReportFolder:
-    """The folder that an evaluation is written to; made at once: a bad place shows early."""
-
-    def __init__(self, out):
-        self.path = Path(out).expanduser()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._not_writable(error) from error
+class ReportFolder(OutputFolder):
+    """The folder that an evaluation is written to."""
 
     def write(self, evaluation, frames, facts, worst):
         """Write report.json, confusion.png and worst_01.png to worst_<worst>.png.
@@ -82,10 +74,7 @@ class ReportFolder:
             (self.path / 'report.json').write_text(
                 json.dumps(_without_nan(report), indent=1, allow_nan=False) + '\n')
         except OSError as error:
-            raise self._not_writable(error) from error
-
-    def _not_writable(self, error):
-        return BadInput(f'cannot write to {self.path}: {error.strerror}; choose another --out')
+            raise self.not_writable(error) from error
 
 
 def frame_picture(title, evaluation, image, truth):
