@@ -152,6 +152,8 @@ class Recipe:
     crop: int = value('width and height of samples, pixels, a multiple of 8; 0: whole frames',
                       minimum=0)
     augment: bool = value('scale, flip, light and colour')
+    largest_scale: float = value('samples are scaled by up to this, or down by as much',
+                                 minimum=1.0, maximum=4.0)
     synthetic_share: float = value('share of synthetic streets in a batch',
                                    minimum=0.0, maximum=0.9)
     synthetic_frames: int = value('distinct synthetic frames', minimum=1)
@@ -159,6 +161,7 @@ class Recipe:
     iou_share: float = value('weight of one minus the soft mean IoU', minimum=0.0)
     encoder_share: float = value("weight of the encoder's answer in the second stage",
                                  minimum=0.0)
+    drop_out: bool = value("leave out channels at random, as the authors' network does")
     optimizer: str = value('method', choices=('adamw', 'adam'))
     learning_rate: float = value('at its peak', minimum=0.0)
     weight_decay: float = value('of adamw, or L2 of adam', minimum=0.0)

@@ -6,15 +6,15 @@ import numpy as np
 from enet_ros.labels import UNLABELLED
 
 
-def random_crop(image, labels, size, rng, scales=(0.5, 2.0), flips=True):
+def random_crop(image, labels, size, rng, largest_scale=2.0, flips=True):
     """Scale, flip and crop a frame in one resampling.
 
     image uint8 (H, W, 3), labels uint8 (H, W), size (height, width) in pixels -> the same of
-    that size. The scale is drawn evenly in its logarithm from `scales`; where the scaled frame is
-    smaller than the crop, the rest is grey and unlabelled.
+    that size. The scale is drawn evenly in its logarithm up to `largest_scale` and down to one by
+    it; where the scaled frame is smaller than the crop, the rest is grey and unlabelled.
     """
     height, width = size
-    scale = np.exp(rng.uniform(*np.log(scales)))
+    scale = largest_scale ** rng.uniform(-1.0, 1.0)
     flip = flips and rng.random() < 0.5
     scaled_width, scaled_height = image.shape[1] * scale, image.shape[0] * scale
     left = rng.uniform(min(0.0, scaled_width - width), max(0.0, scaled_width - width))

@@ -56,8 +56,12 @@ class OneHead(nn.Module):
         return None, self.network(image)
 
 
-def with_heads(network):
+def with_heads(network, drop_out=True):
     """Return the network in the form that Objective trains."""
+    if not drop_out:
+        for module in network.modules():
+            if isinstance(module, nn.Dropout2d):
+                module.p = 0.0
     return TwoHeads(network) if isinstance(network, ENet) else OneHead(network)
 
 

@@ -47,8 +47,8 @@ class TrainingSamples(Dataset):
         crop = self.recipe.crop
         size = (crop, crop) if crop else labels.shape
         if self.recipe.augment:
-            image, labels = random_crop(image, labels, size, rng)
+            image, labels = random_crop(image, labels, size, rng, self.recipe.largest_scale)
             image = random_light(image, rng)
         elif crop:
-            image, labels = random_crop(image, labels, size, rng, scales=(1.0, 1.0), flips=False)
+            image, labels = random_crop(image, labels, size, rng, largest_scale=1.0, flips=False)
         return image, labels.astype(np.int64)

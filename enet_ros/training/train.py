@@ -105,7 +105,7 @@ class Run:
         self.first_stage = samples.steps_of(recipe.encoder_epochs)
         self.step, self.best = 0, 0.0
 
-        objective = Objective(with_heads(self._initial()), mean, std,
+        objective = Objective(with_heads(self._initial(), recipe.drop_out), mean, std,
                               class_weights(counts, recipe.class_weight_offset), recipe)
         objective.to(memory_format=torch.channels_last)
         self.average = AveragedModel(
