@@ -15,7 +15,7 @@ from enet_ros import checkpoint, postprocess
 from enet_ros.benchmark.camera import ALONE, ALPHA, CAMERA, NETWORK, OURS, PLAIN, camera_candidates
 from enet_ros.benchmark.candidates import default_engine
 from enet_ros.benchmark.machine import busy, describe_machine
-from enet_ros.benchmark.measure import measure
+from enet_ros.benchmark.measure import measure, warm_up
 from enet_ros.benchmark.networks import street_frames
 from enet_ros.preprocess import network_input
 
@@ -37,7 +37,9 @@ def main():
           f'{" (busy: the figures are too slow)" if busy(machine) else ""}; {engine}; '
           f'camera {_text(CAMERA)}, network {_text(NETWORK)}, {len(spec.labels)} masks\n')
     ways = camera_candidates(network, spec, engine, options.threads, frames[0])
-    times = measure(ways, frames, options.rounds, turn_s=0.3, limit_s=300)
+    for run in ways.values():
+        warm_up(run, frames[0], 0.3)
+    times = measure(ways, frames, options.rounds, turn_s=0.3, candidate_s=60)
     print('| | median ms | p95 ms |\n|---|---|---|')
     for name, measured in times.items():
         print(f'| {name} | {measured.median:.1f} | {measured.p95:.1f} |')
@@ -48,7 +50,10 @@ def main():
 
     labels = ways[OURS](frames[0]).copy()
     # One thread does them, and its processor time tells what they cost on a busy machine too.
-    times = measure(stages(labels, spec), frames[:1], options.rounds, turn_s=0.05, limit_s=60,
+    ways = stages(labels, spec)
+    for run in ways.values():
+        warm_up(run, frames[0], 0.05)
+    times = measure(ways, frames[:1], options.rounds, turn_s=0.05, candidate_s=5,
                     clock=time.thread_time)
     print('| stage by itself, processor time | enet_ros, ms | plain, ms |\n|---|---|---|')
     for stage in dict.fromkeys(stage for stage, _ in times):

@@ -19,7 +19,7 @@ import torch
 
 from enet_ros.benchmark.candidates import plain
 from enet_ros.benchmark.machine import describe_machine
-from enet_ros.benchmark.measure import measure
+from enet_ros.benchmark.measure import measure, warm_up
 from enet_ros.benchmark.networks import load_networks, street_frames
 from enet_ros.config import ModelConfig
 from enet_ros.engines.deployment import Deployment, Task
@@ -30,7 +30,7 @@ PRECISIONS = 'float32', 'float16'
 LEAST_EQUAL = {'float32': 0.9999, 'float16': 0.99}
 BAR_SIZE, BAR_RATIO = (640, 360), 5.0
 PLAIN, PLAIN_TF32 = 'plain network, float32', 'plain network, float32 with TF32'
-FRAMES, ROUNDS, TURN_S, SIZE_S = 4, 6, 0.3, 40
+FRAMES, ROUNDS, TURN_S, CANDIDATE_S = 4, 6, 0.3, 6
 DEADLINE_S = 420
 
 
@@ -73,7 +73,7 @@ def check(name, network, spec, size):
         before = torch.cuda.memory_allocated()
         try:
             ways[way] = make()
-            ways[way](frames[0])
+            warm_up(ways[way], frames[0], TURN_S)
         except torch.cuda.OutOfMemoryError:
             ways.pop(way, None)
             print(f'\n{title}, {way}: left out, the GPU has too little memory')
@@ -81,7 +81,7 @@ def check(name, network, spec, size):
         memory[way] = (torch.cuda.max_memory_allocated() - before) / 2 ** 20
     if PLAIN not in ways:
         return []
-    times = measure(ways, frames, ROUNDS, TURN_S, SIZE_S)
+    times = measure(ways, frames, ROUNDS, TURN_S, CANDIDATE_S)
 
     expected = None
     if name == 'enet' or size == BAR_SIZE:  # SegNet takes a CPU too long at the large sizes

@@ -1,6 +1,8 @@
 """What `enet benchmark` measures, counts and reports."""
 
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,11 +11,18 @@ import torch
 from enet_ros import checkpoint
 from enet_ros.benchmark import peers
 from enet_ros.benchmark.alone import run_alone
-from enet_ros.benchmark.candidates import absent_engines, engine_named, engine_settings, engines
+from enet_ros.benchmark.candidates import (
+    absent_engines,
+    engine_named,
+    engine_settings,
+    engines,
+    slower_precisions,
+)
 from enet_ros.benchmark.comparison import FULL, QUICK, Comparison, Plan, plan_of
 from enet_ros.benchmark.cost import cost_of
-from enet_ros.benchmark.measure import Measured, measure
+from enet_ros.benchmark.measure import Measured, measure, warm_up
 from enet_ros.benchmark.networks import random_network, street_frames
+from enet_ros.benchmark.progress import Progress
 from enet_ros.benchmark.report import ReportFolder, markdown
 from enet_ros.benchmark.targets import targets
 from enet_ros.config import ENGINES
@@ -47,11 +56,11 @@ FRAMES = [np.full((2, 3, 3), number, np.uint8) for number in range(3)]
 
 # Measuring
 
-def test_candidates_take_turns_and_the_first_round_does_not_count():
+def test_candidates_take_turns():
     machine = Machine()
     measured = measure({'a': machine.candidate('a', 0.25), 'b': machine.candidate('b', 2.0)},
-                       FRAMES, rounds=2, turn_s=1.0, limit_s=1e9, clock=machine.clock)
-    assert ''.join(name for name, _ in machine.calls) == 3 * 'aaaab'
+                       FRAMES, rounds=2, turn_s=1.0, candidate_s=1e9, clock=machine.clock)
+    assert ''.join(name for name, _ in machine.calls) == 2 * 'aaaab'
     # a's first frame of a turn does not count; b's is the only one of its turn, and does.
     assert measured['a'].turns == [3 * [250.0]] * 2
     assert measured['b'].turns == [[2000.0]] * 2
@@ -70,13 +79,25 @@ def test_every_frame_is_answered_and_answers_are_kept():
     assert [labels[0, 0] for labels in measured['a'].labels] == [5, 6, 7]
 
 
-def test_a_limit_of_time_ends_it_after_a_round_that_counts():
+def test_slow_candidates_have_fewer_rounds_but_three():
+    machine, told = Machine(), []
+    candidates = {name: machine.candidate(name, seconds)
+                  for name, seconds in (('a', 0.5), ('b', 2.0), ('c', 100.0))}
+    measured = measure(candidates, FRAMES, 6, 1.0, candidate_s=8.0, clock=machine.clock,
+                       tell=lambda number, name: told.append(f'{number}{name}'))
+    assert [len(each.turns) for each in measured.values()] == [6, 4, 3]
+    assert ' '.join(told) == '0a 0b 0c 1a 1b 1c 2a 2b 2c 3a 3b 4a 5a'
+    few = measure(candidates, FRAMES, 2, 1.0, candidate_s=8.0, clock=machine.clock)
+    assert [len(each.turns) for each in few.values()] == [2, 2, 2]
+
+
+def test_warming_up_lasts_a_while_or_some_frames():
     machine = Machine()
-    candidates = {name: machine.candidate(name, 10.0) for name in 'ab'}
-    short = measure(candidates, FRAMES, 10, 1.0, limit_s=1.0, clock=machine.clock)
-    assert [len(each.turns) for each in short.values()] == [1, 1]
-    longer = measure(candidates, FRAMES, 10, 1.0, limit_s=60.0, clock=machine.clock)
-    assert [len(each.turns) for each in longer.values()] == [2, 2]
+    quick, slow = machine.candidate('quick', 0.25), machine.candidate('slow', 9.0)
+    assert warm_up(quick, FRAMES[0], 1.0, clock=machine.clock) == 0.25
+    assert warm_up(slow, FRAMES[0], 1.0, clock=machine.clock) == 9.0
+    assert warm_up(slow, FRAMES[0], 1.0, 1, machine.clock) == 9.0
+    assert [name for name, _ in machine.calls] == [*4 * ['quick'], *3 * ['slow']]
 
 
 def test_ratios_hold_on_a_machine_that_slows_down():
@@ -182,6 +203,16 @@ def test_every_installed_engine_is_a_candidate(tiny_model, street):
     assert (labels == network_labels(network, spec, street)).mean() > 0.999
 
 
+def test_precisions_that_are_slow_and_have_a_faster_one():
+    seconds = {'torch cpu float32': 2.0, 'torch cpu bfloat16': 9.0, 'openvino cpu float32': 8.0,
+               'openvino cpu bfloat16': 6.0, 'onnxruntime cpu float32': 9.0,
+               'onnxruntime cuda float32': 0.1}
+    assert slower_precisions(seconds, 5.0) == {
+        'torch cpu bfloat16': 'torch cpu float32',
+        'openvino cpu float32': 'openvino cpu bfloat16'}
+    assert slower_precisions(seconds, 8.0) == {'torch cpu bfloat16': 'torch cpu float32'}
+
+
 def test_settings_of_an_engines_name():
     assert engine_settings('torch cpu bfloat16 compiled') == {
         'engine': 'torch', 'device': 'cpu', 'precision': 'bfloat16', 'compile': True}
@@ -190,8 +221,10 @@ def test_settings_of_an_engines_name():
 # A whole comparison
 
 def test_what_does_not_fit_is_left_out_and_said(tiny_model):
-    plan = Plan(((64, 48), (96, 64)), rounds=1, turn_s=0.0, size_s=0.0, deadline_s=0.0)
-    results = Comparison(tiny_model, plan, threads=1).run()
+    plan = Plan(((64, 48), (96, 64)), rounds=1, turn_s=0.0, candidate_s=0.0, deadline_s=0.0)
+    kept = []
+    results = Comparison(tiny_model, plan, threads=1).run(
+        lambda results: kept.append(json.loads(json.dumps(results))))
     assert [(size['width'], size['height']) for size in results['sizes']] == [(64, 48)]
     left_out = {left['what']: left['reason'] for left in results['left_out']}
     for what in ('96x64', 'segnet at 64x48', "the camera's frame",
@@ -205,7 +238,10 @@ def test_what_does_not_fit_is_left_out_and_said(tiny_model):
             assert row['agreement'] > 0.999
     text = markdown(results)
     assert all(f'- {what}: {reason}' in text for what, reason in left_out.items())
-    json.dumps(results)
+    # What was there after the first size was given away before the rest.
+    assert len(kept[0]['sizes']) == 1 and kept[0]['seconds'] is None
+    assert 'did not come to its end' in markdown(kept[0])
+    assert kept[-1] == json.loads(json.dumps(results)) and results['seconds'] > 0
 
 
 def test_absent_engines_are_named_with_what_to_install(tiny_model):
@@ -246,7 +282,7 @@ def test_an_engine_that_fails_alone(tmp_path):
 def made_row(architecture, name, median, **more):
     return {'architecture': architecture, 'name': name, 'engine': not name.startswith('plain'),
             'median_ms': median, 'p95_ms': 1.5 * median, 'frames_a_second': 1e3 / median,
-            'frames': 40, 'times_plain': 120 / median, 'agreement': 0.9951,
+            'rounds': 7, 'frames': 40, 'times_plain': 120 / median, 'agreement': 0.9951,
             'milliseconds': [median], **more}
 
 
@@ -297,12 +333,12 @@ def test_targets_without_figures_or_amx():
 def test_the_report_says_what_was_measured_and_what_not():
     text = markdown(made_results())
     for part in ('Command: `enet benchmark`', 'Made-up 9000, 2 cores, with AMX', 'torch 2.13',
-                 '### 640x360', '| **openvino cpu bfloat16** | 20.0 | 30.0 | 50.0 | 6.00 | '
-                 '99.510 % | - | - | - | - | - |', '| 2040 |', '19.5',
+                 '### 640x360', '| **openvino cpu bfloat16** | 20.0 | 30.0 | 7 | 50.0 | 6.00 | '
+                 '99.510 % | - | - | - | - | - | - |', '| 2040 |', '19.5',
                  '363,791', '3.83', '286.03', 'unverified', 'killed',
                  '- tensorrt: pip install onnxruntime-gpu'):
         assert part in text, part
-    assert 'busy' not in text
+    assert 'busy' not in text and 'come to its end' not in text
     for table in (part for part in text.split('\n\n') if part.startswith('|')):
         assert len({line.count('|') for line in table.splitlines()}) == 1, table
 
@@ -327,6 +363,40 @@ def test_the_reports_files(tmp_path):
     kept = json.loads((tmp_path / 'report/benchmark.json').read_text())
     assert kept['sizes'][0]['rows'] == results['sizes'][0]['rows']
     assert (tmp_path / 'report/benchmark.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_a_report_without_matplotlib_fails_at_the_start(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'matplotlib', None)
+    with pytest.raises(BadInput, match='pip install matplotlib'):
+        ReportFolder(tmp_path)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_on_a_terminal():
+    machine, terminal = Machine(), Terminal()
+    progress = Progress(terminal, machine.clock)
+    progress.stage('one')
+    machine.now = 61.5
+    progress.step('first')
+    progress.step('second')
+    progress.stage('two')
+    assert terminal.getvalue() == (' 0:00 one\n 1:01 first\r\033[K 1:01 second\r\033[K 1:01 two\n')
+
+
+def test_progress_in_a_file():
+    machine, file = Machine(), io.StringIO()
+    progress = Progress(file, machine.clock)
+    for second in range(0, 60, 4):
+        machine.now = second
+        progress.step(f'step at {second}')
+    progress.stage('end')
+    assert file.getvalue().splitlines() == [
+        ' 0:12 step at 12', ' 0:24 step at 24', ' 0:36 step at 36', ' 0:48 step at 48',
+        ' 0:56 end']
 
 
 def test_a_report_that_cannot_be_written_fails_at_the_start(tmp_path):

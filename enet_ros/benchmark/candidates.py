@@ -87,6 +87,19 @@ def engine_settings(name):
             'compile': 'compiled' in rest}
 
 
+def slower_precisions(seconds, limit_s):
+    """Return {name: faster name} of engines that take long, and less long in another precision.
+
+    seconds maps engines' names to the seconds of a frame; up to limit_s is not long.
+    """
+    fastest = {}
+    for name in sorted(seconds, key=seconds.get):
+        fastest.setdefault(_without_precision(name), name)
+    faster = {name: fastest[_without_precision(name)] for name in seconds}
+    return {name: faster[name] for name in seconds
+            if seconds[name] > limit_s and faster[name] != name}
+
+
 def absent_engines(network, spec, cache_folder=''):
     """Return {name: reason} of the engines that this machine has not."""
     reasons = {}
@@ -105,6 +118,10 @@ def default_engine(network, spec, names=()):
     """Return the name of the engine that `auto` takes on a CPU, or of the first of `names`."""
     config = ModelConfig(engine=names[0]) if names else ModelConfig(device='cpu')
     return choose_engine(network, spec, Task(64, 64), config).name
+
+
+def _without_precision(name):
+    return tuple(name.split()[:2])  # runtime and device
 
 
 def _run_engine(name, cache_folder, network, spec, width, height, threads=0):

@@ -2,9 +2,9 @@
 
 import gc
 import re
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 import cv2
@@ -13,18 +13,21 @@ from enet_ros.benchmark.alone import run_alone
 from enet_ros.benchmark.camera import ALONE, CAMERA, NETWORK, OURS, PLAIN, camera_candidates
 from enet_ros.benchmark.candidates import (
     BY_HAND,
+    Candidate,
     absent_engines,
     by_hand,
     default_engine,
     engines,
     others,
     plain,
+    slower_precisions,
 )
 from enet_ros.benchmark.cost import cost_of
 from enet_ros.benchmark.machine import describe_machine
-from enet_ros.benchmark.measure import measure
+from enet_ros.benchmark.measure import LEAST_ROUNDS, measure, warm_up
 from enet_ros.benchmark.networks import load_networks, street_frames
 from enet_ros.benchmark.paper import ABSTRACT_SPEED_RATIO
+from enet_ros.benchmark.progress import Progress
 from enet_ros.config import ModelConfig
 from enet_ros.errors import BadInput
 
@@ -33,28 +36,40 @@ ALONE_SIZE = 640, 360
 CAMERA_S = 5  # about what the frames of the camera take
 
 
+SEGNET_SLOW_S = 3  # a frame; from there on an engine's slower precisions are left out
+
+
 @dataclass(frozen=True)
 class Plan:
     """How much is measured.
 
     sizes are (width, height), pixels. At a size each of `rounds` rounds gives each candidate a
-    turn of turn_s seconds; no round begins after size_s seconds. Nothing begins that would not
-    end deadline_s seconds after the start; what is left out is reported. segnet_precisions are
-    those in which SegNet is measured.
+    turn of turn_s seconds, or fewer rounds to those that take more than candidate_s seconds, as
+    `measure` has it. Nothing begins that would not end deadline_s seconds after the start; what
+    is left out is reported. segnet_precisions are those in which SegNet is measured.
     """
 
     sizes: tuple
     rounds: int
     turn_s: float
-    size_s: float
+    candidate_s: float
     deadline_s: float
     segnet_precisions: tuple = ('float32', 'bfloat16', 'float16')
 
 
-FULL = Plan(((480, 320), (640, 360), (1280, 720), (1920, 1080)), rounds=10, turn_s=0.5,
-            size_s=240, deadline_s=float('inf'))
-QUICK = Plan(((640, 360),), rounds=3, turn_s=0.25, size_s=35, deadline_s=105,
+FULL = Plan(((480, 320), (640, 360), (1280, 720), (1920, 1080)), rounds=8, turn_s=0.25,
+            candidate_s=2, deadline_s=float('inf'))
+QUICK = Plan(((640, 360),), rounds=3, turn_s=0.25, candidate_s=2, deadline_s=105,
              segnet_precisions=('float32',))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A candidate that runs, and the seconds of the last frame that warmed it up."""
+
+    candidate: Candidate
+    run: Callable
+    frame_s: float
 
 
 def plan_of(quick, sizes=''):
@@ -83,6 +98,7 @@ class Comparison:
                  clock=time.perf_counter):
         self.model, self.plan, self.threads, self.clock = model, plan, threads, clock
         self.start = clock()
+        self.progress = Progress()
         self.networks = load_networks(model)
         # Of its own, because what is built for all these sizes is too much to leave to the user.
         self.cache = tempfile.TemporaryDirectory(prefix='enet_benchmark_')
@@ -99,25 +115,31 @@ class Comparison:
             'default_engine': default_engine(*self.networks['enet'], names),
             'sizes': [], 'camera': None, 'alone': [],
             'left_out': [{'what': name, 'reason': reason} for name, reason in absent.items()],
+            'seconds': None,
         }
 
-    def run(self):
-        """Measure everything and return the results."""
-        with self.cache:
-            return self._run()
+    def run(self, keep=lambda results: None):
+        """Measure everything and return the results.
 
-    def _run(self):
-        for place, (width, height) in enumerate(self.plan.sizes):
-            if place and self._late(f'{width}x{height}', self.results['sizes'][-1]['seconds']):
-                continue
-            began = self.clock()
-            self.results['sizes'].append(self._measure_size(width, height))
-            self.results['sizes'][-1]['seconds'] = self.clock() - began
-        if not self._late("the camera's frame", CAMERA_S):
-            self.results['camera'] = self._measure_camera()
-        self._measure_alone()
+        keep(results) is called whenever there are more of them; their seconds are None until all
+        is measured.
+        """
+        with self.cache:
+            for place, (width, height) in enumerate(self.plan.sizes):
+                self._add_size(width, height, keep)
+                if place == 0:  # before sizes that may take long
+                    self._add_camera(keep)
+                    self._add_alone(keep)
         self.results['seconds'] = self.clock() - self.start
+        keep(self.results)
         return self.results
+
+    def _add_size(self, width, height, keep):
+        sizes, began = self.results['sizes'], self.clock()
+        if not sizes or not self._late(f'{width}x{height}', sizes[-1]['seconds']):
+            sizes.append(self._measure_size(width, height))
+            sizes[-1]['seconds'] = self.clock() - began
+            keep(self.results)
 
     def _late(self, what, expected_s):
         """Return whether something would end too late, and note that it is left out."""
@@ -127,31 +149,35 @@ class Comparison:
         return late
 
     def _leave_out(self, what, reason):
-        _say(f'left out: {what}: {reason}')
+        self.progress.stage(f'left out: {what}: {reason}')
         if not any(left['what'] == what for left in self.results['left_out']):
             self.results['left_out'].append({'what': what, 'reason': reason})
 
     # Speed
 
     def _measure_size(self, width, height):
-        _say(f'{width}x{height} ...')
         frames = street_frames(width, height, FRAMES)
-        runs = self._make('enet', self._enet_candidates(), frames[0])
-        bases = [plain(device) for device in self._devices()]
-        segnets = bases + [each for each in self.engines
-                           if self._takes_segnet(each.name) and ('enet', each.name) in runs]
-        if not self._late(f'segnet at {width}x{height}',
-                          self._segnet_seconds(runs, frames[0], len(segnets))):
-            runs |= self._make('segnet', segnets, frames[0])
-        candidates = {key: run for key, (_, run) in runs.items()}
-        measured = measure(candidates, frames, self.plan.rounds, self.plan.turn_s,
-                           self.plan.size_s, self.clock)
-        rows = [_row(key, candidate, measured) for key, (candidate, _) in runs.items()]
-        del runs, candidates
+        made = self._make('enet', self._enet_candidates(), frames[0])
+        segnets = self._segnet_candidates(made, f'{width}x{height}')
+        if not self._late(f'segnet at {width}x{height}', self._segnet_seconds(made, segnets)):
+            made |= self._make('segnet', segnets, frames[0])
+        measured = self._measure(f'{width}x{height}',
+                                 {key: each.run for key, each in made.items()}, frames)
+        rows = [_row(key, each.candidate, measured) for key, each in made.items()]
+        del made
         gc.collect()  # the next size needs the memory
         return {'width': width, 'height': height, 'rows': rows,
                 'cost': {name: asdict(cost_of(network, width, height))
                          for name, (network, _) in self.networks.items()}}
+
+    def _measure(self, what, candidates, frames):
+        """Return what `measure` says of candidates by the plan."""
+        plan = self.plan
+        self.progress.stage(f'{what}: {len(candidates)} candidates take turns')
+        return measure(candidates, frames, plan.rounds, plan.turn_s, plan.candidate_s, self.clock,
+                       lambda number, name: self.progress.step(
+                           f'{what}: round {number + 1}, at most {plan.rounds}: '
+                           f'{name if isinstance(name, str) else " on ".join(name)}'))
 
     def _devices(self):
         return sorted({'cpu', *(engine.device for engine in self.engines)})
@@ -165,15 +191,33 @@ class Comparison:
             found += [each for each in (engine, by_hand(engine)) if each]
         return found + others()
 
+    def _segnet_candidates(self, made, size):
+        """Return what SegNet is measured on, given what was made for ENet.
+
+        Where SegNet would take an engine too long, only its fastest precision stays.
+        """
+        seconds = {name: made['enet', name].frame_s * ABSTRACT_SPEED_RATIO
+                   for name in (engine.name for engine in self.engines)
+                   if self._takes_segnet(name) and ('enet', name) in made}
+        slower = slower_precisions(seconds, SEGNET_SLOW_S)
+        for name, faster in slower.items():
+            self._leave_out(f'segnet at {size} on {name}', f'slow, and slower than on {faster}')
+        return [*(plain(device) for device in self._devices()),
+                *(engine for engine in self.engines if engine.name in seconds.keys() - slower)]
+
     def _make(self, architecture, candidates, frame):
-        """Return {(architecture, name): (candidate, function)} of the candidates that run."""
+        """Return {(architecture, name): Made} of the candidates that run."""
+        height, width = frame.shape[:2]
+        self.progress.stage(f'{width}x{height}: {architecture} is made ready')
         made = {}
         for candidate in candidates:
+            self.progress.step(f'{width}x{height}: {architecture} on {candidate.name}')
             what = candidate.name if architecture == 'enet' else f'segnet on {candidate.name}'
             try:
-                run = candidate.make(*self.networks[architecture], frame.shape[1],
-                                     frame.shape[0], self.threads)
-                run(frame)
+                run = candidate.make(*self.networks[architecture], width, height, self.threads)
+                # SegNet's frames may take very long, and nothing depends on frame_s.
+                frame_s = warm_up(run, frame, self.plan.turn_s,
+                                  2 if architecture == 'enet' else 1, self.clock)
             except BadInput as error:
                 self._leave_out(what, str(error))
             except Exception as error:
@@ -183,26 +227,33 @@ class Comparison:
                 self._leave_out(what, f'{type(error).__name__}: '
                                 f'{(str(error).splitlines() or [""])[0]}')
             else:
-                made[architecture, candidate.name] = candidate, run
+                made[architecture, candidate.name] = Made(candidate, run, frame_s)
         return made
 
-    def _segnet_seconds(self, runs, frame, candidates):
-        """Return about how long it takes to make SegNet's candidates and run two rounds."""
-        _, run = runs['enet', plain().name]
-        began = self.clock()
-        run(frame)
-        return (self.clock() - began) * ABSTRACT_SPEED_RATIO * candidates * 3
+    def _segnet_seconds(self, made, candidates):
+        """Return about how long it takes to make SegNet's candidates and run their rounds."""
+        frame_s = made['enet', plain().name].frame_s * ABSTRACT_SPEED_RATIO
+        return frame_s * len(candidates) * (2 + min(self.plan.rounds, LEAST_ROUNDS))
+
+    def _add_camera(self, keep):
+        if self._late("the camera's frame", CAMERA_S):
+            return
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)  # as in the segmentation node
+        try:
+            self.results['camera'] = self._measure_camera()
+        finally:
+            cv2.setNumThreads(threads)
+        keep(self.results)
 
     def _measure_camera(self):
         """Return the figures of the whole way of a camera's frame, with the default engine."""
-        _say('a frame of the camera ...')
-        cv2.setNumThreads(1)  # as in the segmentation node
         frames = [frame[:, :, ::-1].copy() for frame in street_frames(*CAMERA, FRAMES)]
-        measured = measure(camera_candidates(*self.networks['enet'],
-                                             self.results['default_engine'], self.threads,
-                                             frames[0], self.cache.name),
-                           frames, self.plan.rounds, self.plan.turn_s, self.plan.size_s,
-                           self.clock)
+        candidates = camera_candidates(*self.networks['enet'], self.results['default_engine'],
+                                       self.threads, frames[0], self.cache.name)
+        for run in candidates.values():
+            warm_up(run, frames[0], self.plan.turn_s, clock=self.clock)
+        measured = self._measure("the camera's frame", candidates, frames)
         return {
             'camera': CAMERA, 'network': NETWORK, 'engine': self.results['default_engine'],
             'rows': [{'name': name, 'median_ms': times.median, 'p95_ms': times.p95}
@@ -213,22 +264,21 @@ class Comparison:
 
     # Memory and start-up
 
-    def _measure_alone(self):
-        default = self.results['default_engine']
+    def _add_alone(self, keep):
+        default, base = self.results['default_engine'], plain().name
         names = sorted({engine.name for engine in self.engines}, key=lambda name: name != default)
         last = 0.0
-        pairs = [('enet', name) for name in [*names, plain().name]]
-        pairs += [('segnet', name) for _, name in pairs
-                  if name == plain().name or self._takes_segnet(name)]
-        for architecture, name in pairs:
+        for architecture, name in [*(('enet', name) for name in [*names, base]),
+                                   ('segnet', default), ('segnet', base)]:
             if any(left['what'] == name for left in self.results['left_out']):
                 continue
             began = self.clock()
             if self._late(f'{architecture} alone with {name}', last):
                 continue
-            _say(f'{architecture} alone with {name} ...')
+            self.progress.stage(f'{architecture} alone with {name}, twice')
             self.results['alone'].append(self._alone(architecture, name))
             last = self.clock() - began
+        keep(self.results)
 
     def _alone(self, architecture, name):
         with tempfile.TemporaryDirectory() as folder:
@@ -242,23 +292,20 @@ class Comparison:
                 'peak_mib': max(cold['peak_mib'], warm['peak_mib'])}
 
 
-def _say(line):
-    print(line, file=sys.stderr, flush=True)
-
-
 def _row(key, candidate, measured):
     """Return a candidate's figures as plain data."""
     architecture, name = key
     times = measured[key]
+    truth = measured.get((architecture, plain().name))
     # On a GPU the measure is the plain network on that GPU, where there is one.
-    base = measured.get((architecture, plain(candidate.device).name),
-                        measured[architecture, plain().name])
+    base = measured.get((architecture, plain(candidate.device).name), truth)
     row = {
         'architecture': architecture, 'name': name, 'engine': candidate.engine,
         'median_ms': times.median, 'p95_ms': times.p95,
-        'frames_a_second': 1e3 / times.median, 'frames': len(times.milliseconds),
-        'times_plain': times.times_faster_than(base),
-        'agreement': times.agreement(measured[architecture, plain().name]),
+        'frames_a_second': 1e3 / times.median,
+        'rounds': len(times.turns), 'frames': len(times.milliseconds),
+        'times_plain': times.times_faster_than(base) if base else None,
+        'agreement': times.agreement(truth) if truth else None,
         'milliseconds': [round(value, 3) for value in times.milliseconds],
     }
     other = measured.get(('segnet', name)) if architecture == 'enet' else None

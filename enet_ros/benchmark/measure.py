@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEAST_ROUNDS = 3  # so that a median is one
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -43,7 +45,7 @@ class Measured:
         return float(np.median([ours - theirs for ours, theirs in self._rounds(other)]))
 
     def _rounds(self, other):
-        """Return this one's and the other's median of each round that both ran."""
+        """Return this one's and the other's median of each round that both ran, the first ones."""
         return [(np.median(ours), np.median(theirs))
                 for ours, theirs in zip(self.turns, other.turns)]
 
@@ -53,24 +55,40 @@ class Measured:
         return float(np.mean([np.mean(ours == theirs) for ours, theirs in pairs]))
 
 
-def measure(candidates, frames, rounds, turn_s, limit_s, clock=time.perf_counter):
+def warm_up(run, frame, seconds, least=2, clock=time.perf_counter):
+    """Run a candidate until so many seconds have passed, at least for `least` frames.
+
+    The first frame builds and chooses what later ones use. Return the seconds of the last one.
+    """
+    start, frames = clock(), 0
+    while frames < least or clock() - start < seconds:
+        began = clock()
+        run(frame)
+        took, frames = clock() - began, frames + 1
+    return took
+
+
+def measure(candidates, frames, rounds, turn_s, candidate_s, clock=time.perf_counter,
+            tell=lambda number, name: None):
     """Measure candidates in turns, A B C A B C ..., and return a Measured for each name.
 
-    candidates maps names to functions, image uint8 (H, W, 3) -> labels uint8 (H, W); frames are
-    the images, taken again and again. A turn lasts turn_s seconds, at least one frame; its first
-    frame, which meets other candidates' caches and threads, does not count unless it is the only
-    one. A first round that does not count warms up. After `rounds` more it is over, or after
-    limit_s seconds, but not before one round counted.
+    candidates maps names to functions, image uint8 (H, W, 3) -> labels uint8 (H, W), which are
+    warm; frames are the images, taken again and again. A turn lasts turn_s seconds, at least one
+    frame; its first frame, which meets other candidates' caches and threads, does not count
+    unless it is the only one. There are `rounds` rounds, but a candidate that has taken
+    candidate_s seconds leaves after LEAST_ROUNDS or later. tell(number, name) is called before
+    each turn.
     """
-    start = clock()
     measured = {name: Measured([], []) for name in candidates}
-    for number in range(rounds + 1):
-        if number > 1 and clock() - start >= limit_s:
-            break
+    spent = dict.fromkeys(candidates, 0.0)
+    for number in range(rounds):
         for name, run in candidates.items():
-            turn = _turn(run, frames, turn_s, clock, measured[name].labels)
-            if number > 0:
-                measured[name].turns.append(turn)
+            if number >= LEAST_ROUNDS and spent[name] >= candidate_s:
+                continue
+            tell(number, name)
+            began = clock()
+            measured[name].turns.append(_turn(run, frames, turn_s, clock, measured[name].labels))
+            spent[name] += clock() - began
     return measured
 
 

@@ -20,7 +20,15 @@ def markdown(results):
 
 
 class ReportFolder(OutputFolder):
-    """The folder that a report is written to."""
+    """The folder that a report is written to; matplotlib, too, is missed at once."""
+
+    def __init__(self, out):
+        super().__init__(out)
+        try:
+            import matplotlib.figure  # noqa: F401
+        except ImportError as error:
+            raise BadInput('the picture of a report needs matplotlib, which cannot be loaded '
+                           f'({error}); pip install matplotlib, or leave --out away') from error
 
     def write(self, results):
         """Write benchmark.md, benchmark.json and benchmark.png."""
@@ -30,9 +38,6 @@ class ReportFolder(OutputFolder):
             draw(results, self.path / 'benchmark.png')
         except OSError as error:
             raise self.not_writable(error) from error
-        except ImportError as error:
-            raise BadInput(f'{self.path} has no benchmark.png, because matplotlib cannot be '
-                           f'loaded ({error}); pip install matplotlib') from error
 
 
 def draw(results, file):
@@ -76,6 +81,8 @@ def _header(results):
         f'Threads: {results["threads"] or "one a core"}. Batch 1, frames of the synthetic street, '
         'from uint8 image to uint8 labels at the same size.',
     ]
+    if results['seconds'] is None:
+        lines.append('**This run did not come to its end: what is missing was not measured.**')
     if busy(machine):
         lines.append(f'**The machine was busy when this began (load {machine["load"]}): the '
                      'times are not to be relied on.**')
@@ -99,17 +106,26 @@ def _size(size):
         engine = (enet or segnet)['engine']
         lines.append([
             f'**{name}**' if engine else name,
-            *(_number(enet.get(key)) for key in ('median_ms', 'p95_ms', 'frames_a_second',
-                                                 'times_plain')),
-            _share(enet.get('agreement')),
-            *(_number(segnet.get(key)) for key in ('median_ms', 'p95_ms', 'times_plain')),
-            _share(segnet.get('agreement')), _number(enet.get('times_segnet'))])
-    table = _table(['', 'ENet ms', 'p95', 'frames/s', 'x plain', 'labels = fp32', 'SegNet ms',
-                    'p95', 'x plain', 'labels = fp32', 'ENet x SegNet'], lines, 1)
+            *_times(enet), _number(enet.get('frames_a_second')), *_beside_plain(enet),
+            *_times(segnet), *_beside_plain(segnet), _number(enet.get('times_segnet'))])
+    table = _table(['', 'ENet ms', 'p95', 'rounds', 'frames/s', 'x plain', 'labels = fp32',
+                    'SegNet ms', 'p95', 'rounds', 'x plain', 'labels = fp32', 'ENet x SegNet'],
+                   lines, 1)
     return (f'### {size["width"]}x{size["height"]}\n\n{table}\n\n'
             'Bold: engines of this package. Plain: eager PyTorch in float32, channels first, '
-            'NumPy before and after. Ratios are medians over the rounds, in which all took '
-            'turns, so they can differ a little from those of the medians shown.')
+            'NumPy before and after. All took turns in rounds, slow ones in fewer. Ratios are '
+            'medians over the rounds that both took part in, so they can differ a little from '
+            'those of the medians shown. The p95 of so few frames as SegNet has is about the '
+            'slowest.')
+
+
+def _times(row):
+    """Return the cells of a row's times; a row that is not there is empty."""
+    return [_number(row.get('median_ms')), _number(row.get('p95_ms')), str(row.get('rounds', '-'))]
+
+
+def _beside_plain(row):
+    return [_number(row.get('times_plain')), _share(row.get('agreement'))]
 
 
 def _camera(results):

@@ -8,6 +8,8 @@ answered at half the resolution.
 import copy
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -73,8 +75,7 @@ class Deployment(nn.Module):
         if task.scales and task.filter == 'nearest':
             for axis, taken, given in zip(('columns', 'rows'), task.output_size,
                                           (task.width, task.height)):
-                # The pixel under each output pixel's centre, in whole numbers: floats miss some.
-                self.register_buffer(axis, (2 * torch.arange(taken) + 1) * given // (2 * taken))
+                self.register_buffer(axis, _nearest(taken, given))
 
     def answering(self, confidence):
         """Return this deployment with or without confidence, sharing the network."""
@@ -112,6 +113,13 @@ class Deployment(nn.Module):
             plane = plane[:, :, :task.height, :task.width]  # the padding's part goes
         plane = plane[:, 0].to(torch.uint8)
         return plane[:, self.rows][:, :, self.columns] if task.scales else plane
+
+
+def _nearest(taken, given):
+    """Return which of `given` pixels OpenCV puts at each of `taken`: results are the same."""
+    places = np.arange(given, dtype=np.float32)[None]
+    places = cv2.resize(places, (taken, 1), interpolation=cv2.INTER_NEAREST_EXACT)
+    return torch.from_numpy(places[0].astype(np.int64))
 
 
 def _top(logits, confidence):

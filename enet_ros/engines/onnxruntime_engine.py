@@ -64,7 +64,9 @@ class OnnxRuntimeEngine:
 class TensorRtEngine(OnnxRuntimeEngine):
     """The deployed network compiled by TensorRT for this machine's GPU.
 
-    Precision auto is float16. Compiling takes minutes; its result is kept in the cache folder.
+    Precision auto is float16. In float32 TensorRT may round the factors of products to ten bits
+    (TF32): ONNX Runtime has no option against it, only the environment's NVIDIA_TF32_OVERRIDE=0.
+    Compiling takes minutes; its result is kept in the cache folder.
     """
 
     def __init__(self, model, spec, task, config):

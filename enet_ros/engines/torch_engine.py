@@ -1,6 +1,8 @@
 """Inference with PyTorch on a CPU or an NVIDIA GPU."""
 
 import os
+import threading
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,11 +13,15 @@ from enet_ros.engines.deployment import Deployment
 from enet_ros.engines.engine import require_size
 from enet_ros.errors import BadInput
 
+# A process may record one graph at a time, and what without_tf32 sets is the process's too.
+recording = threading.Lock()
+
 
 class TorchEngine:
     """The deployed network, channels last: eager or compiled on a CPU, a CUDA graph on a GPU.
 
-    Precision auto is float32 on a CPU and float16 on a GPU.
+    Precision auto is float32 on a CPU and float16 on a GPU. On a GPU, float32 is what it is with
+    the other engines: factors are not rounded to TF32, as PyTorch's default would have it.
     """
 
     def __init__(self, model, spec, task, config):
@@ -68,7 +74,8 @@ class CudaGraph:
 
     def __call__(self, image):
         if self.graph is None:
-            self._record()
+            with recording, without_tf32():
+                self._record()
         self.pinned.copy_(image)
         self.image.copy_(self.pinned, non_blocking=True)
         self.graph.replay()
@@ -85,11 +92,29 @@ class CudaGraph:
             for _ in range(3):
                 self.deployment(self.image)
         torch.cuda.current_stream().wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        graph = torch.cuda.CUDAGraph()
+        # While a model is reloaded, another thread runs the old one: by default, memory that it
+        # asks for would break this recording.
+        with torch.cuda.graph(graph, capture_error_mode='thread_local'):
             self.answers = self.deployment(self.image)
         self.downloads = [torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
                           for answer in self.answers]
+        self.graph = graph
+
+
+@contextmanager
+def without_tf32():
+    """Let convolutions in float32 keep all digits of their factors on a GPU, within a block.
+
+    The setting is the whole process's, but it only chooses kernels: once a CUDA graph is
+    recorded, its replay no longer depends on it.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def _compiled(deployment, folder):

@@ -1,0 +1,114 @@
+"""What `enet info` says of a model."""
+
+import json
+
+import pytest
+import torch
+
+from enet_ros import checkpoint
+from enet_ros.benchmark.cost import cost_of
+from enet_ros.checkpoint import ModelSpec
+from enet_ros.cli import main
+from enet_ros.labels import CITYSCAPES
+from enet_ros.model_info import describe, stages_of, text
+from enet_ros.models.enet import ENet
+from enet_ros.models.segnet import SegNet
+
+
+@pytest.mark.parametrize('network, size', [(ENet, (480, 360)), (ENet, (75, 61)),
+                                           (SegNet, (480, 360)), (SegNet, (75, 61))])
+def test_stages_are_the_whole_network(network, size):
+    with torch.device('meta'):
+        network = network(12)
+    stages, cost = stages_of(network, *size), cost_of(network, *size)
+    assert sum(stage.parameters for stage in stages) == cost.parameters
+    assert sum(stage.gflops for stage in stages) == pytest.approx(cost.gflops)
+    assert all(stage.gflops > 0 for stage in stages)
+
+
+def test_stages_of_enet_are_the_papers_table():
+    with torch.device('meta'):
+        stages = stages_of(ENet(19), 512, 512)
+    context = ['', 'dilated 2', 'asymmetric 5', 'dilated 4', '', 'dilated 8', 'asymmetric 5',
+               'dilated 16']
+    expected = [('initial', '', (16, 256, 256)),
+                ('bottleneck1.0', 'downsampling', (64, 128, 128))]
+    expected += [(f'bottleneck1.{i}', '', (64, 128, 128)) for i in range(1, 5)]
+    expected += [('bottleneck2.0', 'downsampling', (128, 64, 64))]
+    expected += [(f'bottleneck{section}.{i}', kind, (128, 64, 64))
+                 for section in (2, 3) for i, kind in enumerate(context, start=1)]
+    expected += [('bottleneck4.0', 'upsampling', (64, 128, 128)),
+                 ('bottleneck4.1', '', (64, 128, 128)), ('bottleneck4.2', '', (64, 128, 128)),
+                 ('bottleneck5.0', 'upsampling', (16, 256, 256)),
+                 ('bottleneck5.1', '', (16, 256, 256)), ('fullconv', '', (19, 512, 512))]
+    assert [(stage.name, stage.kind, stage.output) for stage in stages] == expected
+
+
+def test_stages_of_segnet():
+    with torch.device('meta'):
+        stages = stages_of(SegNet(12), 480, 360)
+    assert [stage.output for stage in stages] == [
+        (64, 360, 480), (128, 180, 240), (256, 90, 120), (512, 45, 60), (512, 22, 30),
+        (512, 22, 30), (256, 45, 60), (128, 90, 120), (64, 180, 240), (64, 360, 480),
+        (12, 360, 480)]
+    assert stages[0].kind == '2 convolutions, then pooling'
+    assert stages[9].kind == 'unpooling, then 1 convolution'
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Return a checkpoint that says all that one can say."""
+    spec = ModelSpec(CITYSCAPES, width=96, height=64, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0),
+                     training={'data': 'a made street', 'first': {'epochs': 7}},
+                     metrics={'val': {'mean_iou': 0.51234, 'iou': {'road': 0.9}}},
+                     licence='for the test', architecture_options={'initial_pool': 3})
+    checkpoint.save(tmp_path / 'made.safetensors', spec.build(), spec)
+    return tmp_path / 'made.safetensors'
+
+
+def test_text(file, capsys):
+    assert main(['info', str(file)]) == 0
+    printed = capsys.readouterr().out
+    for part in (f'{file.stat().st_size:,} bytes', 'initial_pool: 3', '96x64 RGB in [0, 1], mean '
+                 '0 0 0, std 1 1 1', '364,311, 0.69 MiB in float16', 'for the test',
+                 'classes of cityscapes, unlabelled 255', ' 0  road           128 64 128   '
+                 'drivable\n', '18  bicycle        119 11 32\n', 'bottleneck2.8  dilated 16',
+                 '128x8x12', 'data: a made street\n', '    epochs: 7\n',
+                 'mean_iou: 0.5123\n', '      road: 0.9\n'):
+        assert part in printed, part
+    assert not any(line.endswith(' ') for line in printed.splitlines())
+
+
+def test_json(file, capsys):
+    assert main(['info', '--json', str(file)]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described == json.loads(json.dumps(describe(file)))
+    assert described['metrics']['val']['mean_iou'] == 0.51234
+    assert described['labels'] == json.loads(json.dumps(CITYSCAPES.to_dict()))
+    assert described['cost']['parameters'] == 364_311
+    assert described['stages'][0]['output'] == [16, 32, 48]
+
+
+def test_little_is_said_of_a_model_that_says_little(tmp_path):
+    spec = ModelSpec(CITYSCAPES, 'segnet')
+    with torch.device('meta'):
+        network = spec.build()
+    checkpoint.save(tmp_path / 'segnet.safetensors', network.to_empty(device='cpu'), spec)
+    said = text(describe(tmp_path / 'segnet.safetensors'))
+    assert 'architecture  segnet\n' in said and '29,453,971' in said
+    for absent in ('options', 'licence', 'training', 'metrics'):
+        assert absent not in said
+
+
+@pytest.mark.parametrize('content, complaint', [
+    (None, 'does not exist; give a .safetensors file or one of enet_camvid'),
+    (b'no weights', 'is not a whole safetensors file'),
+])
+def test_bad_files(tmp_path, capsys, content, complaint):
+    file = tmp_path / 'bad.safetensors'
+    if content:
+        file.write_bytes(content)
+    assert main(['info', str(file)]) == 1
+    said = capsys.readouterr()
+    assert not said.out and complaint in said.err
+    assert said.err.startswith('enet: ') and said.err.count('\n') == 1
