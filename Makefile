@@ -10,6 +10,7 @@ TESTS ?= test
 
 help:
 	@echo 'make demo   segment a camera through ROS 2 nodes (SOURCE=synthetic, folder, video, index)'
+	@echo 'make demo-freespace   score and draw free space on synthetic streets'
 	@echo 'make test   run all tests'
 	@echo 'make shell  open a shell in which the nodes and the enet command run'
 	@echo 'make setup  only install and build what is missing'
@@ -21,6 +22,9 @@ setup:
 demo: setup
 	@scripts/run demo --source '$(SOURCE)'
 
+demo-freespace: setup
+	@scripts/run demo_freespace
+
 test: setup
 	@scripts/run pytest $(TESTS)
 
@@ -30,4 +34,4 @@ shell: setup
 clean:
 	rm -rf .work
 
-.PHONY: help setup demo test shell clean
+.PHONY: help setup demo demo-freespace test shell clean

@@ -1,9 +1,18 @@
-"""Where the milliseconds go. Clocks are arguments: seconds, never going back."""
+"""Where the milliseconds go, and whether a frame can still be published in time.
+
+Clocks are arguments: seconds, never going back. A frame's age is the time since its image was
+taken, in milliseconds.
+"""
 
 from collections import deque
 from contextlib import contextmanager
 
 import numpy as np
+
+# Why a frame is dropped.
+TOO_OLD, NO_TIME, LATE = 'too old on arrival', 'no time left', 'late'
+HORIZON = 2.0  # seconds that predictions look back: slow times are soon learnt, and forgotten
+PROBE_EVERY = 1.0  # seconds
 
 
 class StageTimer:
@@ -22,16 +31,80 @@ class StageTimer:
 
 
 class Recent:
-    """The newest values of a measurement, for percentiles."""
+    """The newest values of a measurement, for percentiles.
 
-    def __init__(self, size=300):
-        self.values = deque(maxlen=size)
+    `size` of them at most; with a clock, none that are older than HORIZON.
+    """
+
+    def __init__(self, size=300, clock=None):
+        self.clock = clock
+        self._values = deque(maxlen=size)  # (when, value)
 
     def add(self, value):
-        self.values.append(value)
+        self._values.append((self.clock() if self.clock else 0.0, value))
+
+    def clear(self):
+        self._values.clear()
 
     def percentiles(self, *ranks):
         """Return the percentiles at `ranks` (0-100); NaN each where nothing was measured."""
-        if not self.values:
+        oldest = self.clock() - HORIZON if self.clock else 0.0
+        while self._values and self._values[0][0] < oldest:
+            self._values.popleft()
+        if not self._values:
             return [float('nan')] * len(ranks)
-        return [float(value) for value in np.percentile(self.values, ranks)]
+        return [float(value) for value in np.percentile([v for _, v in self._values], ranks)]
+
+    def expected(self, rank):
+        """Return one percentile; zero where nothing was measured, so that one tries and sees."""
+        value, = self.percentiles(rank)
+        return 0.0 if np.isnan(value) else value
+
+
+class Budget:
+    """Decides which frames of a camera are worth the work, and which may leave.
+
+    Limits are in milliseconds; 0 means none. Each answer is why the frame is dropped, or ''.
+    """
+
+    def __init__(self, clock):
+        self.clock = clock
+        self._work = Recent(100, clock)
+        self._leaving = Recent(100, clock)
+        self._last_work = -np.inf
+
+    def on_arrival(self, age, max_age):
+        return TOO_OLD if 0 < max_age < age else ''
+
+    def before_work(self, age, budget):
+        """Drop a frame that would rather not be in time; try one a second in any case.
+
+        The median decides: a frame with an even chance is worth the work, for what is late in
+        the end is withheld.
+        """
+        in_time = not budget or age + self.likely_work() <= budget
+        if not in_time and self.clock() - self._last_work < PROBE_EVERY:
+            return NO_TIME
+        self._last_work = self.clock()
+        return ''
+
+    def before_leaving(self, age, budget):
+        """Withhold a frame that would leave late; publishing itself takes time too."""
+        return LATE if 0 < budget < age + self._leaving.expected(95) else ''
+
+    def likely_work(self):
+        """Return the milliseconds that a frame likely takes, from being taken up until it left."""
+        return self._work.expected(50) + self._leaving.expected(50)
+
+    def worked(self, milliseconds):
+        """Learn how long a frame took from being taken up until it was ready to leave."""
+        self._work.add(milliseconds)
+        self._last_work = self.clock()
+
+    def left(self, milliseconds):
+        """Learn how long it took to hand a frame's results to the middleware."""
+        self._leaving.add(milliseconds)
+
+    def forget(self):
+        """Forget what was learnt: the work is another now."""
+        self._work.clear()

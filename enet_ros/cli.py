@@ -83,6 +83,7 @@ def _parser():
     _add_export(commands)
     _add_info(commands)
     _add_benchmark(commands)
+    _add_nav2_config(commands)
     return parser
 
 
@@ -177,6 +178,23 @@ def _add_benchmark(commands):
     benchmark.add_argument('--compiled', action='store_true',
                            help="PyTorch's engine compiled too, which takes minutes")
     benchmark.set_defaults(run=_benchmark)
+
+
+def _add_nav2_config(commands):
+    nav2 = commands.add_parser(
+        'nav2-config', help="write a Nav2 costmap's parameters for a model's classes",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description='Write the parameters of a Nav2 costmap whose semantic_segmentation_layer '
+        "takes the model's classes, or check that those of a file name exactly these classes.")
+    nav2.add_argument('model', nargs='?', default=ModelConfig.path,
+                      help='name of a shipped model, or a .safetensors file')
+    nav2.add_argument('--out', help='file to write; by default the text is printed')
+    nav2.add_argument('--check', metavar='FILE', help='check this file and write nothing')
+    nav2.add_argument('--drivable', nargs='+', default=[], metavar='CLASS',
+                      help='classes that one can drive on; by default as the model says')
+    nav2.add_argument('--flat', nargs='+', default=[], metavar='CLASS',
+                      help='other classes that are flat ground; by default pavement and the like')
+    nav2.set_defaults(run=_nav2_config)
 
 
 def _segment(options):
@@ -297,6 +315,26 @@ def _benchmark(options):
     print(markdown(comparison.run(*[folder.write] if folder else [])), end='')
     if folder:
         print(f'\nreport, figures and picture: {folder.path}', file=sys.stderr)
+    return 0
+
+
+def _nav2_config(options):
+    from enet_ros.checkpoint import read_spec
+    from enet_ros.freespace.config import ClassesConfig
+    from enet_ros.nav2_config import check_costmap, costmap_yaml, write_costmap
+
+    labels = read_spec(options.model).labels
+    if options.check:
+        names = check_costmap(options.check, labels)
+        print(f'{options.check}: the {len(names)} classes of {options.model}, each once')
+        return 0
+    text = costmap_yaml(options.model, labels,
+                        ClassesConfig(tuple(options.drivable), tuple(options.flat)))
+    if not options.out:
+        print(text, end='')
+        return 0
+    write_costmap(options.out, text)
+    print(f'{options.out}: costs for the {len(labels)} classes of {options.model}')
     return 0
 
 

@@ -2,9 +2,11 @@
 
 A field's metadata describes it wherever it is shown, as a ROS parameter too: `description` with
 the unit, `minimum` and `maximum` or `choices`, `live` where it may change while the program
-works with it, and `read_only` where it cannot change after the start.
+works with it, `reloaded` where it may too but counts from the next reload on, and `read_only`
+where it cannot change after the start.
 """
 
+import re
 from dataclasses import dataclass, field, fields
 
 from enet_ros.errors import BadInput
@@ -36,17 +38,27 @@ def check(config):
     for item in fields(config):
         name, value, rules = item.name, getattr(config, item.name), item.metadata
         if 'choices' in rules:
-            _require(value in rules['choices'], name, value,
+            require(value in rules['choices'], name, value,
                      f'choose one of {", ".join(rules["choices"])}')
         if 'minimum' in rules:
-            _require(value >= rules['minimum'], name, value,
+            require(value >= rules['minimum'], name, value,
                      f'it must be at least {rules["minimum"]}')
         if 'maximum' in rules:
-            _require(value <= rules['maximum'], name, value,
+            require(value <= rules['maximum'], name, value,
                      f'it must be at most {rules["maximum"]}')
 
 
-def _require(holds, name, value, rule):
+def parse_size(text):
+    """Return (width, height) in pixels of a size written as '640x360'."""
+    match = re.fullmatch(r'(\d+)x(\d+)', text)
+    size = tuple(map(int, match.groups())) if match else (0, 0)
+    if not all(32 <= side <= 8192 for side in size):
+        raise BadInput(f'size {text!r} is not WIDTHxHEIGHT, each from 32 to 8192 pixels; write '
+                       'for example 640x360')
+    return size
+
+
+def require(holds, name, value, rule):
     if not holds:
         raise BadInput(f'{name} is {value!r}; {rule}')
 
@@ -55,7 +67,8 @@ def _require(holds, name, value, rule):
 class ModelConfig:
     """Which network runs, and on what."""
 
-    path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file')
+    path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file',
+                        reloaded=True)
     engine: str = setting('auto', 'runtime of the network; tensorrt is that of ONNX Runtime, '
                           'auto takes the fastest that is installed', choices=ENGINES)
     device: str = setting('auto', 'where it runs; auto takes a GPU if there is one',
@@ -81,6 +94,8 @@ class InputConfig:
                          minimum=0, maximum=8192)
     height: int = setting(0, "height at which the network runs, pixels; 0 takes the model's own",
                           minimum=0, maximum=8192)
+    transport: str = setting('raw', 'of the camera images: raw, or compressed as JPEG or PNG',
+                             choices=('raw', 'compressed'))
     white_level: int = setting(65535, 'value of 16-bit images that counts as white',
                                minimum=1, maximum=65535, live=True)
 
@@ -88,7 +103,7 @@ class InputConfig:
         check(self)
         for name in ('width', 'height'):
             value = getattr(self, name)
-            _require(value == 0 or value >= 32, name, value, 'it must be 0 or at least 32')
+            require(value == 0 or value >= 32, name, value, 'it must be 0 or at least 32')
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,28 @@ class OutputConfig:
     """What is published."""
 
     classes: tuple = setting((), 'names of the classes that get a mask topic; empty: all')
+    size: str = setting('input', "of all images published: input (the camera image's), network, "
+                        "or a size such as '640x360'")
+    filter: str = setting('nearest', 'how labels get that size; linear interpolates the scores '
+                          'of the classes', choices=FILTERS)
+    confidence_threshold: float = setting(
+        0.0, "probability of a pixel's class below which its label is 255, none",
+        minimum=0.0, maximum=1.0, live=True)
+
+    def __post_init__(self):
+        check(self)
+        if self.size not in ('input', 'network'):
+            try:
+                parse_size(self.size)
+            except BadInput as error:
+                raise BadInput(f'size: {error}, input or network') from error
+        require(self.filter == 'nearest' or self.size != 'input', 'filter', self.filter,
+                 "with size input it must be nearest; give the camera's size in pixels as size")
+
+    @property
+    def fixed_size(self):
+        """Return (width, height) where a size in pixels was asked for, else None."""
+        return None if self.size in ('input', 'network') else parse_size(self.size)
 
 
 @dataclass(frozen=True)
@@ -104,19 +141,69 @@ class OverlayConfig:
 
     alpha: float = setting(0.5, 'weight of the colours over the image, from 0 to 1',
                            minimum=0.0, maximum=1.0, live=True)
+    jpeg_quality: int = setting(80, 'of the compressed overlay, from 1 to 100',
+                                minimum=1, maximum=100, live=True)
 
     def __post_init__(self):
         check(self)
 
 
 @dataclass(frozen=True)
+class AgeConfig:
+    """How old results may be: time since the image's stamp."""
+
+    budget_ms: float = setting(0.0, 'age in milliseconds above which no result leaves: late '
+                               'frames are dropped; 0: no limit',
+                               minimum=0.0, maximum=60000.0, live=True)
+    max_age_ms: float = setting(0.0, 'age in milliseconds above which images are dropped when '
+                                'they arrive; 0: no limit',
+                                minimum=0.0, maximum=60000.0, live=True)
+
+    def __post_init__(self):
+        check(self)
+
+
+@dataclass(frozen=True)
+class LatencyConfig(AgeConfig):
+    """How old results may be, and what the node does about it."""
+
+    adaptive: bool = setting(False, 'run the network at the largest of sizes whose frames leave '
+                             'within budget_ms')
+    sizes: tuple = setting((), "sizes that adaptive chooses among, such as '640x360'; empty: the "
+                           "network's own, three quarters and half of it")
+
+    def __post_init__(self):
+        super().__post_init__()
+        for text in self.sizes:
+            try:
+                parse_size(text)
+            except BadInput as error:
+                raise BadInput(f'sizes: {error}') from error
+        require(len(set(self.sizes)) == len(self.sizes), 'sizes', self.sizes,
+                 'each size may stand there once')
+        require(self.budget_ms or not self.adaptive, 'budget_ms', self.budget_ms,
+                 'adaptive needs a budget; set one, or switch adaptive off')
+
+
+@dataclass(frozen=True)
 class SegmentationConfig:
     """The settings of the segmentation node."""
 
+    cameras: tuple = setting((), 'names of the cameras, which become part of their topics; '
+                             'empty: one camera without a name')
     model: ModelConfig = field(default_factory=ModelConfig)
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     overlay: OverlayConfig = field(default_factory=OverlayConfig)
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
+
+    def __post_init__(self):
+        for name in self.cameras:
+            require(re.fullmatch('[a-z][a-z0-9]*(_[a-z0-9]+)*', name), 'cameras', name,
+                     'a name has lower case letters, digits and single underscores, and begins '
+                     'with a letter')
+        require(len(set(self.cameras)) == len(self.cameras), 'cameras', self.cameras,
+                 'each name may stand there once')
 
 
 @dataclass(frozen=True)
@@ -171,10 +258,10 @@ class Recipe:
 
     def __post_init__(self):
         check(self)
-        _require(self.crop % 8 == 0, 'crop', self.crop, 'it must be a multiple of 8')
+        require(self.crop % 8 == 0, 'crop', self.crop, 'it must be a multiple of 8')
         if self.architecture != 'enet':
             for name in ('encoder_epochs', 'encoder_share'):
-                _require(not getattr(self, name), name, getattr(self, name),
+                require(not getattr(self, name), name, getattr(self, name),
                          f'it must be 0 for {self.architecture}, whose encoder has no head')
 
     @property

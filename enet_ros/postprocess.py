@@ -4,6 +4,8 @@
 shape, or None, the result is a new array.
 """
 
+import math
+
 import cv2
 
 
@@ -35,6 +37,16 @@ def class_mask(labels, class_id, dst=None):
     return cv2.compare(labels, class_id, cv2.CMP_EQ, dst)
 
 
+def hide_uncertain(labels, confidence, threshold):
+    """Return labels that are UNLABELLED where the confidence is below a threshold.
+
+    labels and confidence uint8 (H, W), threshold a probability.
+    """
+    # 0, or 255, which is UNLABELLED.
+    uncertain = cv2.compare(confidence, math.ceil(threshold * 255), cv2.CMP_LT)
+    return cv2.bitwise_or(labels, uncertain)
+
+
 class Painter:
     """Makes the pictures that are asked for, in memory that it uses again for the next frame.
 
@@ -48,16 +60,17 @@ class Painter:
         self.topics = {'label', 'color', 'overlay', *self.masks}
         self._pictures = {}
 
-    def paint(self, wanted, labels, image, order, alpha):
-        """Return {topic: picture} of those in `wanted`, at the image's size, until the next call.
+    def paint(self, wanted, labels, image, order, alpha, size=None):
+        """Return {topic: picture} of those in `wanted`, until the next call.
 
         labels uint8 of any size; image uint8 (H, W, 3) with channels in `order` 'rgb' or 'bgr';
-        alpha, 0-1, is the weight of the colours in the overlay.
+        alpha, 0-1, is the weight of the colours in the overlay. size (width, height) is that of
+        the pictures; None: the image's.
         """
         wanted = self.topics & wanted
         if not wanted:
             return {}
-        height, width = image.shape[:2]
+        width, height = size or image.shape[1::-1]
         if labels.shape != (height, width):
             labels = self._again('label', scale_labels, labels, width, height)
         painted = {'label': labels}
@@ -66,6 +79,8 @@ class Painter:
         if wanted & {'color', 'overlay'}:
             painted['color'] = self._again('color', colorize, labels, self.palette)
         if 'overlay' in wanted:
+            if image.shape[:2] != (height, width):
+                image = cv2.resize(image, (width, height))
             if order == 'rgb':
                 image = self._again('overlay', cv2.cvtColor, image, cv2.COLOR_RGB2BGR)
             painted['overlay'] = self._again('overlay', overlay, image, painted['color'], alpha)

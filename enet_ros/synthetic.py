@@ -21,6 +21,7 @@ SIGHT = 80.0            # metres; farther things are lost in the haze
 NEAR = 0.4              # metres; nearer things are behind the lens
 TILE = 24.0             # metres after which the ground's texture repeats
 GRAIN = 0.04            # metres a pixel of the ground's texture
+FLAT_DEPTH = 0.2        # metres of ground that something takes of which there is one picture
 CAR_LENGTH, CAR_WIDTH = 4.2, 1.75
 
 
@@ -127,14 +128,22 @@ class SyntheticStreet:
     def is_free(self, index, points):
         """Tell which points on the ground are road with nothing standing on it.
 
+        What stands reaches back from its nearest face; behind a flat picture one sees the ground
+        again.
+
         points float (N, 2): metres in the base frame of frame `index`, x forward and y left of
         the point below the camera -> bool (N,).
         """
         x, y = self._pose(index)
         points = np.asarray(points, float).reshape(-1, 2)
         free = np.abs(points[:, 1] + y) < self.road_half
+        farthest = points[:, 0].max(initial=0.0)
         for thing, ahead in self._things(index, x):
-            free &= ((np.abs(points[:, 0] - ahead) > thing.length / 2)
+            if ahead - thing.length > farthest:
+                continue
+            depth = thing.length if len(thing.faces) > 1 else min(thing.length, FLAT_DEPTH)
+            behind = points[:, 0] - ahead - min(along for _, _, along, _ in thing.faces)
+            free &= ((behind < 0) | (behind > depth)
                      | (np.abs(points[:, 1] + y - thing.y) > thing.width / 2))
         return free
 

@@ -7,22 +7,17 @@ from ament_index_python.packages import get_package_share_directory
 from launch import Condition, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
-    EmitEvent,
     OpaqueFunction,
-    RegisterEventHandler,
     SetEnvironmentVariable,
     SetLaunchConfiguration,
 )
 from launch.conditions import IfCondition
-from launch.events import matches_action
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
-from launch_ros.event_handlers import OnStateTransition
-from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
-from lifecycle_msgs.msg import Transition
 
 from enet_ros.errors import BadInput
+from enet_ros.ros.bring_up import bring_up
 
 CONFIG = Path(get_package_share_directory('enet_ros')) / 'config'
 ARGUMENTS = {
@@ -34,6 +29,8 @@ ARGUMENTS = {
     'device': ('', 'where the network runs; empty: as in params_file'),
     'namespace': ('', 'namespace of all nodes'),
     'autostart': ('true', 'configure and activate the node'),
+    'executable': ('segmentation_node', 'what runs the node: segmentation_node, or '
+                   'segmentation_and_freespace with the free space node in the same process'),
     'rviz': ('false', 'show the images in RViz'),
     'source': ('', 'what to play in place of a camera: synthetic, a folder of images, a video '
                    'file, a rosbag2 or the index of a camera; empty: the camera of the robot'),
@@ -73,27 +70,11 @@ def segmentation(context):
     overrides = {parameter: text(values[argument])
                  for argument, parameter in MODEL_PARAMETERS.items() if values[argument]}
     node = LifecycleNode(
-        package='enet_ros', executable='segmentation_node', name='segmentation_node',
+        package='enet_ros', executable=values['executable'], name='segmentation_node',
         namespace=values['namespace'], output='screen',
         parameters=[values['params_file'], *([overrides] if overrides else [])],
         remappings=[(topic, values[topic]) for topic in ('image', 'camera_info')])
-    autostart = IfCondition(values['autostart'])
-    return [
-        RegisterEventHandler(
-            OnStateTransition(
-                target_lifecycle_node=node, start_state='configuring', goal_state='inactive',
-                entities=[change(node, Transition.TRANSITION_ACTIVATE)],
-                handle_once=True),  # later the user decides
-            condition=autostart),
-        node,
-        change(node, Transition.TRANSITION_CONFIGURE, condition=autostart),
-    ]
-
-
-def change(node, transition, **options):
-    """Return the action that asks a managed node for a transition."""
-    return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(node),
-                                       transition_id=transition), **options)
+    return bring_up(node, IfCondition(values['autostart']))
 
 
 def given(argument):

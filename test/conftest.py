@@ -32,6 +32,61 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.fixture
+def start_node(tmp_path):
+    """Return a function that starts an executable as a process."""
+    from nodes import node_process
+    running = []
+
+    def start(executable, parameters=None, **kwargs):
+        manager = node_process(executable, tmp_path / f'node{len(running)}.log', parameters,
+                               **kwargs)
+        process = manager.__enter__()
+        running.append(manager)
+        return process
+
+    yield start
+    for manager in running:
+        manager.__exit__(None, None, None)
+
+
+@pytest.fixture
+def start(start_node, tiny_model):
+    """Return a function that starts the segmentation node as a process with the tiny model."""
+    def start(parameters=None, **kwargs):
+        parameters = {'model.path': tiny_model, 'model.device': 'cpu', **(parameters or {})}
+        return start_node('segmentation_node', parameters, **kwargs)
+
+    return start
+
+
+@pytest.fixture
+def free_space(start_node, probe):
+    """Return a function that starts the free space node and activates it.
+
+    It returns the process and a source of label images that the node hears.
+    """
+    from label_source import NODE, OUTPUTS, PARAMETERS, LabelSource
+
+    def active(parameters=None, topics=tuple(OUTPUTS)):
+        process = start_node('freespace_node', {**PARAMETERS, **(parameters or {})})
+        source = LabelSource(probe)
+        for topic in topics:
+            probe.subscribe(OUTPUTS[topic], topic)
+        probe.bring_up(NODE)
+        source.wait_for_node()
+        source.announce()
+        return process, source
+    return active
+
+
+@pytest.fixture
+def camera(probe):
+    """Return a camera on the topic that the segmentation node listens to."""
+    from camera import Camera
+    return Camera(probe)
+
+
+@pytest.fixture
 def probe():
     """Return a node that keeps what it receives."""
     from nodes import Probe

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from enet_ros.config import ReplayConfig, SegmentationConfig
+from enet_ros.freespace.config import FreeSpaceNodeConfig
 from enet_ros.labels import CAMVID
 
 yaml = pytest.importorskip('yaml')
@@ -35,9 +36,15 @@ def flat(tree, prefix=''):
     return values
 
 
-def comment_above(name):
+SECTIONS = {'/**': (SegmentationConfig(), ReplayConfig()),
+            '/**/freespace_node': (FreeSpaceNodeConfig(),)}
+SETTINGS = {(section, name): (item, value) for section, configs in SECTIONS.items()
+            for config in configs for name, item, value in leaves(config)}
+
+
+def comment_above(section, name):
     """Return the text of the comment lines right above a parameter."""
-    lines = TEXT.splitlines()
+    lines = TEXT[TEXT.index(f'{section}:\n'):].splitlines()
     key = name.split('.')[-1] + ':'
     depth = ' ' * (4 + 2 * name.count('.'))
     group = f'    {name.split(".")[0]}:'
@@ -51,21 +58,18 @@ def comment_above(name):
     return ' '.join(comment)
 
 
-SETTINGS = {name: (item, value) for config in (SegmentationConfig(), ReplayConfig())
-            for name, item, value in leaves(config)}
-
-
 def test_all_parameters_and_no_others():
     tree = yaml.safe_load(TEXT)
-    assert list(tree) == ['/**']
-    assert list(tree['/**']) == ['ros__parameters']
-    assert set(flat(tree['/**']['ros__parameters'])) == set(SETTINGS)
+    assert list(tree) == list(SECTIONS)
+    assert all(list(tree[section]) == ['ros__parameters'] for section in tree)
+    assert {(section, name) for section in tree
+            for name in flat(tree[section]['ros__parameters'])} == set(SETTINGS)
 
 
-@pytest.mark.parametrize('name', SETTINGS)
-def test_value_is_the_default(name):
-    value = flat(yaml.safe_load(TEXT)['/**']['ros__parameters'])[name]
-    default = SETTINGS[name][1]
+@pytest.mark.parametrize('section, name', SETTINGS)
+def test_value_is_the_default(section, name):
+    value = flat(yaml.safe_load(TEXT)[section]['ros__parameters'])[name]
+    default = SETTINGS[section, name][1]
     if isinstance(default, tuple):
         # An empty YAML list has no type, which rclpy refuses; the nodes take [''] as empty.
         assert value, 'an empty list is no parameter value'
@@ -74,12 +78,12 @@ def test_value_is_the_default(name):
     assert type(value) is type(default)
 
 
-@pytest.mark.parametrize('name', SETTINGS)
-def test_comment_gives_unit_and_range(name):
-    comment = comment_above(name)
-    rules = SETTINGS[name][0].metadata
+@pytest.mark.parametrize('section, name', SETTINGS)
+def test_comment_gives_unit_and_range(section, name):
+    comment = comment_above(section, name)
+    rules = SETTINGS[section, name][0].metadata
     assert comment
-    words = comment.replace(',', ' ').replace(':', ' ').replace(';', ' ').rstrip('.').split()
+    words = comment.lower().translate(str.maketrans(',:;', '   ')).rstrip('.').split()
     for rule in ('minimum', 'maximum'):
         if rule in rules:
             assert f'{rules[rule]:g}' in words

@@ -17,9 +17,10 @@ from std_msgs.msg import Header
 
 from enet_ros.labels import CAMVID
 from enet_ros.postprocess import class_mask, colorize, overlay
-from enet_ros.ros.answer_checks import faults, label_set
+from enet_ros.ros.answer_checks import faults
 from enet_ros.ros.convert import array_to_image
-from enet_ros.ros.segmentation_node import describe_labels
+from enet_ros.ros.label_messages import label_map as label_map_message
+from enet_ros.ros.label_messages import label_set
 from enet_ros.training.datasets import SyntheticFrames
 
 RNG = np.random.default_rng(6)
@@ -103,7 +104,7 @@ def answer():
 
 @pytest.fixture
 def labels():
-    return label_set(describe_labels('model', CAMVID, Header().stamp))
+    return label_set(label_map_message(CAMVID, 'model', Header().stamp))
 
 
 def test_a_right_answer_has_no_faults(labels):

@@ -1,24 +1,38 @@
-"""The launch file, where launch_ros is installed."""
+"""The launch files, where launch_ros is installed."""
 
 import runpy
 from pathlib import Path
 
 import pytest
 
-LAUNCH_FILE = Path(__file__).parent.parent / 'launch' / 'segment.launch.py'
+LAUNCH = Path(__file__).parent.parent / 'launch'
+CONFIG = LAUNCH.parent / 'config' / 'enet.yaml'
 
 launch_ros = pytest.importorskip(
     'launch_ros', reason='needs launch_ros, which a ROS 2 installation has and PyPI does not')
 launch = pytest.importorskip('launch')
 
 
+def load(name):
+    return runpy.run_path(str(LAUNCH / name))['generate_launch_description']()
+
+
 @pytest.fixture
 def description():
-    return runpy.run_path(str(LAUNCH_FILE))['generate_launch_description']()
+    return load('segment.launch.py')
 
 
 @pytest.fixture
 def started(description):
+    return starter(description)
+
+
+@pytest.fixture
+def free_space_started():
+    return starter(load('freespace.launch.py'))
+
+
+def starter(description):
     """Return a function that gives the nodes and events which launch arguments lead to."""
     def start(**arguments):
         context = launch.LaunchContext()
@@ -54,7 +68,7 @@ def expand(context, started, executable):
 def test_arguments_are_described(description):
     arguments = {argument.name: argument for argument in description.get_launch_arguments()}
     assert set(arguments) == {'image', 'camera_info', 'params_file', 'model', 'engine', 'device',
-                              'namespace', 'autostart', 'rviz', 'source'}
+                              'namespace', 'autostart', 'executable', 'rviz', 'source'}
     for argument in arguments.values():
         assert argument.default_value is not None
         assert argument.description not in ('', 'no description given')
@@ -66,7 +80,7 @@ def test_a_robot_has_its_own_camera(started):
     node, files = expand(context, entities, 'segmentation_node')
     assert node.expanded_remapping_rules == [('image', '/camera/image_raw'),
                                              ('camera_info', '/camera/camera_info')]
-    assert files == [(LAUNCH_FILE.parent.parent / 'config' / 'enet.yaml').read_text()]
+    assert files == [CONFIG.read_text()]
 
 
 def test_a_source_takes_the_place_of_the_camera(started):
@@ -103,3 +117,23 @@ def test_autostart(started, autostart, events):
 def test_a_missing_parameter_file_is_named(started):
     with pytest.raises(Exception, match='params_file .*nowhere.yaml.* is not a file'):
         started(params_file='/nowhere.yaml')
+
+
+def test_free_space_behind_the_segmentation(free_space_started):
+    context, entities = free_space_started(source='synthetic', namespace='front', odom='/odom')
+    assert sorted(nodes(entities)) == ['freespace_node', 'replay_node', 'segmentation_node']
+    assert len(entities) - len(nodes(entities)) == 2, 'each managed node is to be configured'
+    node, files = expand(context, entities, 'freespace_node')
+    assert node.expanded_node_namespace == '/front' and files == [CONFIG.read_text()]
+    assert dict(node.expanded_remapping_rules) == {
+        'odom': '/odom', 'label': 'segmentation_node/label',
+        'confidence': 'segmentation_node/confidence',
+        'camera_info': 'segmentation_node/camera_info',
+        'label_map': 'segmentation_node/label_map'}
+
+
+def test_both_nodes_in_one_process(free_space_started):
+    _, entities = free_space_started(processes='one')
+    assert nodes(entities) == ['segmentation_and_freespace']
+    with pytest.raises(Exception, match='processes is .many.; choose one or two'):
+        free_space_started(processes='many')

@@ -1,10 +1,18 @@
 """Labels at a camera's size, masks and pictures, against what NumPy says."""
 
+import cv2
 import numpy as np
 import pytest
 
 from enet_ros.labels import CAMVID
-from enet_ros.postprocess import Painter, class_mask, colorize, overlay, scale_labels
+from enet_ros.postprocess import (
+    Painter,
+    class_mask,
+    colorize,
+    hide_uncertain,
+    overlay,
+    scale_labels,
+)
 
 RNG = np.random.default_rng(2)
 PALETTE = CAMVID.palette()[:, ::-1]  # BGR
@@ -137,3 +145,21 @@ def test_memory_is_used_again_and_never_the_callers():
     paint(64, 36, 'bgr')
     paint(64, 36, 'bgr', some_labels(32, 18))  # nor do those of another network size replace them
     assert np.array_equal(labels, kept)
+
+
+@pytest.mark.parametrize('threshold', [0.001, 0.5, 100 / 255, 1.0])
+def test_uncertain_pixels_have_no_class(threshold):
+    labels, confidence = some_labels(41, 30), noise(41, 30)[:, :, 0].copy()
+    kept = labels.copy()
+    expected = np.where(confidence < np.ceil(255 * threshold), 255, labels)
+    assert np.array_equal(hide_uncertain(labels, confidence, threshold), expected)
+    assert np.array_equal(labels, kept)
+
+
+@pytest.mark.parametrize('order', ['rgb', 'bgr'])
+def test_pictures_of_a_chosen_size(order):
+    painter = Painter(PALETTE, MASKS)
+    labels, image = some_labels(24, 9), noise(128, 72)
+    painted = painter.paint(painter.topics, labels, image, order, 0.5, size=(48, 27))
+    small = cv2.resize(image, (48, 27))
+    assert_same(painted, expected(labels, small, order, 0.5))

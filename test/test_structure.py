@@ -20,9 +20,14 @@ FLOORS = [
     ['checkpoint_import'],
     ['engines'],
     ['preprocess', 'postprocess'],
-    ['budget'],
+    ['clocks'],
+    ['budget', 'resolution'],
     ['segmenter'],
+    ['ladder'],
+    ['freespace'],
     ['synthetic', 'synthetic_sprites'],
+    ['synthetic_truth'],
+    ['freespace_score'],
     ['export_file'],
     ['image_files'],
     ['sources'],
@@ -30,15 +35,17 @@ FLOORS = [
     ['output_folder'],
     ['training'],
     ['benchmark'],
-    ['segment_files'],
+    ['model_info'],
+    ['segment_files', 'freespace_demo', 'nav2_config'],
     ['cli'],
     ['ros'],
 ]
 ROS = {'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'lifecycle_msgs',
-       'rcl_interfaces', 'builtin_interfaces', 'cv_bridge', 'vision_msgs', 'launch', 'launch_ros'}
+       'rcl_interfaces', 'builtin_interfaces', 'cv_bridge', 'vision_msgs', 'launch', 'launch_ros',
+       'nav_msgs', 'geometry_msgs', 'tf2_ros'}
 # Runtimes and tools that are extras: imported where they are used, not when a module is loaded.
 EXTRAS = {'rosbags', 'yaml', 'onnx', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs',
-          'lightning_fabric', 'tensorboard', 'matplotlib', 'cityscapesscripts'}
+          'tf2_ros', 'lightning_fabric', 'tensorboard', 'matplotlib', 'cityscapesscripts'}
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
 
 

@@ -1,49 +1,111 @@
-"""The worker takes the newest item and ends when told to."""
+"""The worker takes the newest item of each camera in turn and ends when told to."""
 
 import threading
+from collections import Counter
+from queue import Queue
 
-from enet_ros.ros.worker import NewestWorker
+import pytest
+
+from enet_ros.ros.worker import FairWorker
 
 PATIENCE = 20.0  # seconds
 
 
-def test_the_newest_item_is_handled_and_older_ones_are_dropped():
-    handled, started, go_on = [], threading.Event(), threading.Event()
+class Handler:
+    """Keeps what it is handed; each item only when the test lets it."""
 
-    def handle(item):
-        handled.append(item)
-        started.set()
-        assert go_on.wait(PATIENCE)
+    def __init__(self):
+        self.handled = []
+        self.started, self.allowed = Queue(), Queue()
 
-    worker = NewestWorker(handle)
-    assert not worker.put('first')
-    assert started.wait(PATIENCE)
-    assert [worker.put(item) for item in ('second', 'third', 'fourth')] == [False, True, True]
-    started.clear()
-    go_on.set()
-    assert started.wait(PATIENCE)
+    def __call__(self, camera, item):
+        self.started.put((camera, item))
+        self.allowed.get(timeout=PATIENCE)
+        self.handled.append((camera, item))
+
+    def begun(self):
+        """Wait for the next item to be begun and return it with its camera."""
+        return self.started.get(timeout=PATIENCE)
+
+    def finish(self):
+        """Let the item at hand be done."""
+        self.allowed.put(None)
+
+
+@pytest.fixture
+def handler():
+    return Handler()
+
+
+@pytest.fixture
+def worker(handler):
+    worker = FairWorker(handler)
+    yield worker
+    for _ in range(100):
+        handler.finish()
     worker.stop()
-    assert handled == ['first', 'fourth']
 
 
-def test_stop_finishes_the_item_at_hand_and_drops_the_next():
-    handled, started, go_on = [], threading.Event(), threading.Event()
+def test_the_newest_item_is_handled_and_older_ones_are_returned(worker, handler):
+    assert worker.put('front', 1) is None
+    assert handler.begun() == ('front', 1)
+    assert [worker.put('front', item) for item in (2, 3, 4)] == [None, 2, 3]
+    handler.finish()
+    assert handler.begun() == ('front', 4)
+    assert handler.handled == [('front', 1)]
 
-    def handle(item):
-        started.set()
-        assert go_on.wait(PATIENCE)
-        handled.append(item)
 
-    worker = NewestWorker(handle)
-    worker.put('at hand')
-    assert started.wait(PATIENCE)
-    worker.put('waiting')
+def test_cameras_take_turns_however_fast_they_send(worker, handler):
+    cameras = ['front', 'left', 'rear']
+    served = Counter()
+    for camera in cameras:
+        worker.put(camera, 0)
+    for turn in range(30):
+        served[handler.begun()[0]] += 1
+        for camera in cameras:
+            for _ in range(10 if camera == 'left' else 1):
+                worker.put(camera, turn)
+        handler.finish()
+    assert set(served.values()) == {10}
+
+
+def test_a_camera_that_was_away_is_next(worker, handler):
+    worker.put('front', 0)
+    for turn in range(3):
+        handler.begun()
+        worker.put('front', turn)
+        if turn == 2:
+            worker.put('rear', 'first')
+        handler.finish()
+    assert handler.begun() == ('rear', 'first')
+
+
+def test_a_camera_alone_gets_every_turn(worker, handler):
+    worker.put('front', 0)
+    for turn in range(1, 5):
+        assert handler.begun() == ('front', turn - 1)
+        worker.put('front', turn)
+        handler.finish()
+
+
+def test_stop_finishes_the_item_at_hand_and_drops_the_next(handler):
+    worker = FairWorker(handler)
+    worker.put('front', 'at hand')
+    handler.begun()
+    worker.put('front', 'waiting')
+    worker.put('left', 'waiting')
     stopping = threading.Thread(target=worker.stop)
     stopping.start()
     while not worker._stopped:  # the order is given before the item is done
         stopping.join(0.01)
-    go_on.set()
+    handler.finish()
     stopping.join(PATIENCE)
     assert not stopping.is_alive()
-    assert handled == ['at hand']
-    assert not [thread for thread in threading.enumerate() if thread is worker._thread]
+    assert handler.handled == [('front', 'at hand')]
+    assert worker._thread not in threading.enumerate()
+
+
+def test_a_worker_that_waits_can_be_stopped_at_once(handler):
+    worker = FairWorker(handler)
+    worker.stop()
+    assert not worker._thread.is_alive()

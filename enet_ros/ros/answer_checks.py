@@ -2,24 +2,11 @@
 
 import numpy as np
 
-from enet_ros.errors import BadInput
-from enet_ros.labels import UNLABELLED, LabelClass, LabelSet
+from enet_ros.labels import UNLABELLED
 from enet_ros.postprocess import class_mask, colorize
 from enet_ros.ros.convert import image_to_array
 
 CHANNELS = {'mono8': 1, 'bgr8': 3}
-
-
-def label_set(label_map):
-    """Return the LabelSet that an enet_ros/LabelMap message describes."""
-    for place, info in enumerate(label_map.classes):
-        if info.id != place:
-            raise BadInput(f'label_map: class {info.name!r} in place {place} has id {info.id}; '
-                           'classes must stand in order of their ids')
-    return LabelSet(label_map.model, tuple(
-        LabelClass(info.name, tuple(round(255 * part) for part in
-                                    (info.color.r, info.color.g, info.color.b)), info.drivable)
-        for info in label_map.classes))
 
 
 def output_encodings(labels):

@@ -104,6 +104,18 @@ def image_to_array(msg, white_level=65535):
     return Frame(pixels, layout.order)
 
 
+def image_to_plane(msg):
+    """Return a mono8 sensor_msgs/Image as uint8 (H, W), a view on its memory.
+
+    Raise BadInput for another encoding, or where size, step and data do not fit together.
+    """
+    _check_size(msg)
+    if msg.encoding not in ('mono8', '8UC1'):
+        raise BadInput(f'image encoding {msg.encoding!r} has no single bytes for pixels; publish '
+                       'mono8')
+    return _pixels(msg, _MONO8)[..., 0]
+
+
 def _check_size(msg):
     width, height = msg.width, msg.height
     if width == 0 or height == 0:

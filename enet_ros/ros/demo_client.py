@@ -22,8 +22,9 @@ from enet_ros.contact_sheet import contact_sheet, write_sheet
 from enet_ros.errors import BadInput
 from enet_ros.msg import FrameTiming, LabelMap
 from enet_ros.postprocess import colorize
-from enet_ros.ros.answer_checks import faults, label_set, output_encodings
+from enet_ros.ros.answer_checks import faults, output_encodings
 from enet_ros.ros.convert import image_to_array
+from enet_ros.ros.label_messages import label_set
 from enet_ros.training.metrics import ConfusionMatrix
 
 CAMERA, SEGMENTER = '/replay_node', '/segmentation_node'

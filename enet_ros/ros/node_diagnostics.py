@@ -1,127 +1,121 @@
-"""What the segmentation node tells its operators on /diagnostics, once a second (REP-107)."""
+"""What a managed node tells its operators on /diagnostics, once a second (REP-107)."""
 
-import threading
-import time
-from collections import Counter
+import os
+import resource
+from typing import NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
 
-from enet_ros.budget import Recent
+from enet_ros.budget import LATE, NO_TIME, TOO_OLD
 
 SILENT_AFTER = 2.0  # seconds without an image before that is worth a warning
+STALE_AFTER = 10.0  # seconds without an image after which results are of the past
+LATE_SHARE = 0.05  # of the images, that may be dropped for their age
+OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR,
+                          DiagnosticStatus.STALE)
+
+
+class Words(NamedTuple):
+    """How a node speaks of its work."""
+
+    task: str
+    doing: str
+    source: str  # of what it works on
+    faster: str  # what makes it so
 
 
 class NodeDiagnostics:
-    """Counts what happens to frames, in any thread, and publishes it."""
+    """Publishes a status for each camera, or one for the node while it is not active.
 
-    def __init__(self, node, clock=time.monotonic):
-        self.node = node
-        self.clock = clock
-        self._lock = threading.Lock()
-        self._facts = {}
-        self._topic = None      # of the images, while the node is active
-        self._heard = 0.0       # when the last image came, or since when one is waited for
-        self._counts = Counter()
-        self._since_last = Counter()
-        self._stages = {}
-        self._error = ''
-        self._error_is_new = False
+    words are the node's Words.
+    """
+
+    def __init__(self, node, words):
+        self.node, self.words = node, words
+        self.facts = {}  # texts: what was asked for and what was got, while it is configured
+        self.present = dict  # returns texts of the moment
+        self.streams = []  # while the node is active
+        self.enabled = True
+        self.error = ''  # why it could not be configured or reloaded
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._timer = node.create_timer(1.0, self._publish)
-
-    def configured(self, facts):
-        """Note what was asked for and what was got, as a dict of texts."""
-        with self._lock:
-            self._error = ''
-            self._facts = facts
-
-    def released(self):
-        """Forget the model."""
-        with self._lock:
-            self._facts = {}
-
-    def activated(self, topic):
-        """Start counting anew; images come on `topic`."""
-        with self._lock:
-            self._topic, self._heard = topic, self.clock()
-            self._counts.clear()
-            self._stages = {}
-
-    def deactivated(self):
-        """Stop expecting images."""
-        with self._lock:
-            self._topic = None
-
-    def received(self):
-        """Count an image that came."""
-        with self._lock:
-            self._heard = self.clock()
-            self._count('received')
-
-    def dropped(self, reason):
-        """Count an image that was not segmented."""
-        with self._lock:
-            self._count(f'dropped: {reason}')
-
-    @property
-    def all_dropped(self):
-        """Return how many images were dropped since activation, for whatever reason."""
-        with self._lock:
-            return sum(count for what, count in self._counts.items() if what.startswith('dropped'))
-
-    def segmented(self, stages, total):
-        """Count a segmented image and keep its milliseconds by stage."""
-        with self._lock:
-            self._count('segmented')
-            for stage, milliseconds in {**stages, 'total': total}.items():
-                self._stages.setdefault(stage, Recent()).add(milliseconds)
-
-    def failed(self, error):
-        """Keep the newest error."""
-        with self._lock:
-            self._error = ' '.join(f'{error}'.split()) or type(error).__name__
-            self._error_is_new = True
-
-    def _count(self, what):
-        self._counts[what] += 1
-        self._since_last[what] += 1
+        # Not the clock of a simulation, which may stand.
+        self._timer = node.create_timer(1.0, self._publish,
+                                        clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _publish(self):
-        with self._lock:
-            level, message = self._verdict()
-            values = {
-                **self._facts,
-                'images a second': self._since_last['received'],
-                'segmented a second': self._since_last['segmented'],
-                **{f'images {what}': count for what, count in sorted(self._counts.items())},
-                **{f'{stage} ms p50/p95/p99':
-                   '/'.join(f'{value:.1f}' for value in recent.percentiles(50, 95, 99))
-                   for stage, recent in self._stages.items()},
-                'last error': self._error,
-            }
-            self._since_last.clear()
-            self._error_is_new = False
-        status = DiagnosticStatus(
-            level=level, name=f'{self.node.get_name()}: segmentation', message=message,
-            hardware_id=self._facts.get('engine', 'none'),
-            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
-        array = DiagnosticArray(status=[status])
+        array = DiagnosticArray()
         array.header.stamp = self.node.get_clock().now().to_msg()
+        array.status = ([self._camera_status(stream) for stream in self.streams]
+                        or [self._status(self.words.task, *self._inactive(), {})])
         self._publisher.publish(array)
 
-    def _verdict(self):
-        """Return the level and the one line that says how the node is."""
-        if not self._facts:
-            if self._error:
-                return DiagnosticStatus.ERROR, f'not configured: {self._error}'
-            return DiagnosticStatus.OK, 'not configured'
-        if self._topic is None:
-            return DiagnosticStatus.OK, 'configured, not active'
-        if self._error_is_new:
-            return DiagnosticStatus.WARN, self._error
-        silence = self.clock() - self._heard
-        if silence > SILENT_AFTER:
-            return DiagnosticStatus.WARN, (
-                f'no image on {self._topic} for {silence:.0f} s; check that the camera publishes '
-                'there, and that large images arrive at all (config/fastdds.xml)')
-        return DiagnosticStatus.OK, 'segmenting'
+    def _inactive(self):
+        """Return the level and the words for a node that is not active."""
+        if self.facts:
+            return OK, 'configured, not active'
+        if self.error:
+            return ERROR, f'not configured: {self.error}'
+        return OK, 'not configured'
+
+    def _camera_status(self, stream):
+        report = stream.statistics.report()
+        level, message = self._verdict(stream, report)
+        items = f'{stream.item}s'
+        values = {
+            **self.present(),
+            f'{items} a second': f'{report.rates.get("received", 0):.1f}',
+            'published a second': f'{report.rates.get("published", 0):.1f}',
+            **{f'{items} {what}': count for what, count in sorted(report.counts.items())},
+            **{f'{stage} ms p50/p95/p99': '/'.join(f'{value:.1f}' for value in milliseconds)
+               for stage, milliseconds in report.stages.items()},
+            'last error': report.error or self.error,
+        }
+        return self._status(stream.name or self.words.task, level, message, values)
+
+    def _status(self, name, level, message, values):
+        values = {**self.facts, **values, 'memory MB': f'{resident_mb():.0f}'}
+        return DiagnosticStatus(
+            level=level, name=f'{self.node.get_name()}: {name}', message=message,
+            hardware_id=self.facts.get('engine', 'none'),
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()])
+
+    def _verdict(self, stream, report):
+        """Return the level and the one line that says how an active camera is."""
+        if not self.enabled:
+            return OK, 'switched off by ~/enable'
+        if report.silence > SILENT_AFTER:
+            return (STALE if report.silence > STALE_AFTER else WARN), self._silence(
+                stream, report.silence)
+        rates = report.rates
+        if rates.get('dropped: failed') and not rates.get('published'):
+            return ERROR, report.error
+        if report.error_is_new:
+            return WARN, report.error
+        if self.error:
+            return WARN, self.error
+        if report.warnings:
+            return WARN, '; '.join(report.warnings)
+        late = sum(rates.get(f'dropped: {reason}', 0) for reason in (TOO_OLD, NO_TIME, LATE))
+        if late > LATE_SHARE * rates.get('received', 0):
+            return WARN, (f'{late:.1f} of {rates.get("received", 0):.1f} {stream.item}s a second '
+                          'are dropped for their age; look where the milliseconds go, and choose '
+                          f'{self.words.faster} or a larger budget')
+        return OK, self.words.doing
+
+    def _silence(self, stream, seconds):
+        text = f'no {stream.item} on {stream.topic} for {seconds:.0f} s; '
+        if not self.node.count_publishers(stream.topic):
+            return text + f"nobody publishes there; remap the topic to {self.words.source}'s"
+        return text + (f'somebody publishes there; check that {self.words.source} runs, and that '
+                       'large images arrive at all (config/fastdds.xml)')
+
+
+def resident_mb():
+    """Return the memory that this process holds, in 1e6 bytes."""
+    try:
+        with open('/proc/self/statm') as file:
+            pages = int(file.read().split()[1])
+        return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
+    except OSError:  # not Linux: the most that it ever held, in KiB
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6

@@ -18,23 +18,33 @@ class Parameters:
 
     A bad value given at the start does not end the node: it is reported by `read`. A bad change
     is rejected with the reason and changes nothing. While `locked` names a reason, only fields
-    marked `live` can change.
+    marked `live` or `reloaded` can change.
     """
 
     def __init__(self, node, config_class):
         self.node = node
         self.config_class = config_class
         self.locked = ''
+        self._config = None  # the present values, until one changes
         self.fields = dict(_leaves(config_class))
         self.refused = {name: reason for name, item in self.fields.items()
                         if (reason := self._declare(name, item))}
         node.add_on_set_parameters_callback(self._validate)
 
     def read(self):
-        """Return the present values as a frozen config; raise BadInput where one is not usable."""
+        """Return the present values as a frozen config; raise BadInput where one is not usable.
+
+        In the executor's thread only: there, of changes that are made together, all have been
+        applied or none.
+        """
         for name, reason in self.refused.items():
             raise BadInput(f'parameter {name}: {reason}')
-        return self._build({name: self.node.get_parameter(name).value for name in self.fields})
+        if self._config is None:
+            self._config = self._build(self._values())
+        return self._config
+
+    def _values(self):
+        return {name: self.node.get_parameter(name).value for name in self.fields}
 
     def _declare(self, name, item):
         """Declare one parameter; return why the value given for it at the start is refused."""
@@ -48,17 +58,19 @@ class Parameters:
         return ''
 
     def _validate(self, changes):
-        values = {name: self.node.get_parameter(name).value for name in self.fields}
+        values = self._values()
         changes = {change.name: change.value for change in changes if change.name in values}
         try:
             for name in changes:
-                if self.locked and not self.fields[name].metadata.get('live'):
+                rules = self.fields[name].metadata
+                if self.locked and not (rules.get('live') or rules.get('reloaded')):
                     raise BadInput(f'{name} cannot change now: {self.locked}')
             self._build({**values, **changes})
         except BadInput as error:
             return SetParametersResult(successful=False, reason=str(error))
         for name in changes:
             self.refused.pop(name, None)
+        self._config = None  # applied after this, before the executor does anything else
         return SetParametersResult(successful=True)
 
     def _build(self, values):
@@ -110,6 +122,8 @@ def _describe(item):
     text = rules['description']
     if 'choices' in rules:
         text += f' ({", ".join(rules["choices"])})'
+    if rules.get('reloaded'):
+        text += '; counts from the next ~/reload on'
     descriptor = ParameterDescriptor(
         description=text, read_only=rules.get('read_only', False),
         # So that integers are accepted for doubles and empty lists for lists of texts.

@@ -1,19 +1,21 @@
-"""Run one node as a process."""
+"""Run nodes as a process."""
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 
-def spin(make_node):
-    """Spin the node that `make_node` returns until the process is told to end; return 0.
+def spin(*make_nodes):
+    """Spin the nodes that functions return until the process is told to end; return 0.
 
-    The node's `close` is called before it is destroyed.
+    The nodes' `close` is called before they are destroyed.
     """
     rclpy.init()
-    node = None
+    executor, nodes = SingleThreadedExecutor(), []
     try:
-        node = make_node()
-        rclpy.spin(node)
+        for make_node in make_nodes:
+            nodes.append(make_node())
+            executor.add_node(nodes[-1])
+        executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # Ctrl-C and SIGTERM are how nodes end.
     except Exception:
@@ -21,7 +23,7 @@ def spin(make_node):
             raise
         # The signal took the middleware away under a callback that was publishing.
     finally:
-        if node is not None:
+        for node in nodes:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()

@@ -1,32 +1,35 @@
-"""A thread that always works on the newest item."""
+"""A thread that always works on the newest item, of several cameras in turn."""
 
 import threading
 
 
-class NewestWorker:
-    """Hands the newest item to a function in a thread of its own; older ones are dropped.
+class FairWorker:
+    """Hands the newest item of each camera to a function, in a thread of its own.
 
-    `handle` must not raise. There is at most one item waiting.
+    At most one item of a camera waits: a newer one takes its place. Of the cameras that have
+    one, that which was served longest ago is next. `handle(camera, item)` must not raise.
     """
 
     def __init__(self, handle):
         self.handle = handle
-        self._waiting = None
+        self._waiting = {}  # {camera: item}
+        self._served = {}  # {camera: number of the turn}
+        self._turn = 0
         self._stopped = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name='segmentation', daemon=True)
         self._thread.start()
 
-    def put(self, item):
-        """Leave an item for the thread; return whether one that waited was dropped for it."""
+    def put(self, camera, item):
+        """Leave a camera's item for the thread; return the one that it replaces, or None."""
         with self._changed:
-            dropped = self._waiting is not None
-            self._waiting = item
+            replaced = self._waiting.get(camera)
+            self._waiting[camera] = item
             self._changed.notify()
-        return dropped
+        return replaced
 
     def stop(self):
-        """Finish the item at hand, drop one that waits, and end the thread."""
+        """Finish the item at hand, drop those that wait, and end the thread."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -35,8 +38,11 @@ class NewestWorker:
     def _run(self):
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._waiting is not None)
+                self._changed.wait_for(lambda: self._stopped or self._waiting)
                 if self._stopped:
                     return
-                item, self._waiting = self._waiting, None
-            self.handle(item)
+                self._turn += 1
+                camera = min(self._waiting, key=lambda each: self._served.get(each, 0))
+                self._served[camera] = self._turn
+                item = self._waiting.pop(camera)
+            self.handle(camera, item)

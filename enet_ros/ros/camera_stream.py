@@ -1,0 +1,74 @@
+"""A camera whose images are segmented."""
+
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from enet_ros.msg import FrameTiming
+from enet_ros.ros import qos
+from enet_ros.ros.compressed import compressed_to_array
+from enet_ros.ros.convert import image_to_array, scale_camera_info
+from enet_ros.ros.stream import Arrival, Stream
+
+ASPECT_TOLERANCE = 0.01
+
+
+class CameraStream(Stream):
+    """Receives a camera's images and publishes what is made of them.
+
+    masks are the topic names of the classes that get one. `arrived(stream, arrival)` is called
+    with each image.
+    """
+
+    def __init__(self, node, name, masks, clock, arrived):
+        types = {'label': Image, 'confidence': Image, **{f'mask/{mask}': Image for mask in masks},
+                 'camera_info': CameraInfo, 'color': Image, 'overlay': Image,
+                 'overlay/compressed': CompressedImage, 'timing': FrameTiming}
+        super().__init__(node, name, clock, 'image',
+                         {topic: (kind, qos.RESULT) for topic, kind in types.items()})
+        self.arrived = arrived
+        self.camera_info = None
+
+    def open(self, transport):
+        """Start to receive images, raw or compressed."""
+        self.camera_info = None
+        self.statistics.restart()
+        kind, self.to_frame = Image, image_to_array
+        self.topic = self.node.resolve_topic_name(f'{self._prefix}image')
+        if transport == 'compressed':
+            kind, self.to_frame = CompressedImage, compressed_to_array
+            self.topic += '/compressed'
+        self._listen(CameraInfo, f'{self._prefix}camera_info', self._keep_info)
+        self._listen(kind, self.topic, self._keep_image)
+
+    def info_fits(self, width, height):
+        """Return whether a CameraInfo came that fits images of a size; warn if it does not."""
+        fault = info_fault(self.camera_info, width, height) if self.camera_info else ''
+        self.statistics.warn('camera_info', fault)
+        return bool(self.camera_info) and not fault
+
+    def scaled_info(self, header, width, height):
+        """Return the CameraInfo of the camera's image resized, under another header."""
+        info = scale_camera_info(self.camera_info, width, height)
+        info.header = header
+        return info
+
+    def _keep_info(self, message):
+        self.camera_info = message
+
+    def _keep_image(self, message):
+        self.statistics.received()
+        age = self._age(message.header)
+        self.arrived(self, Arrival(message, self.node.parameters.read(), self.clock(), age))
+
+
+def info_fault(info, width, height):
+    """Return why a CameraInfo does not fit images of a size, or ''."""
+    roi = info.roi
+    seen = roi.width or info.width, roi.height or info.height
+    if not all(seen):
+        return 'camera_info: its size is zero; set it in the camera driver'
+    if roi.x_offset + seen[0] > info.width or roi.y_offset + seen[1] > info.height:
+        return 'camera_info: its roi leaves the frame; correct it in the camera driver'
+    if abs(seen[0] * height / (seen[1] * width) - 1) > ASPECT_TOLERANCE:
+        return (f'camera_info is of {seen[0]}x{seen[1]} pixels and the images of {width}x{height} '
+                'have another shape; calibrate the camera at the size that it sends')
+    return ''

@@ -1,0 +1,80 @@
+"""Frames put together: what is kept, what moves, and what is forgotten."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from enet_ros.errors import BadInput
+from enet_ros.freespace.config import FusionConfig
+from enet_ros.freespace.fusion import Fusion
+
+
+def make_grid(resolution=0.1, rows=40, columns=60):
+    origin = 0.0, -rows * resolution / 2
+
+    def centres():
+        return (origin[0] + resolution * (np.arange(columns) + 0.5),
+                origin[1] + resolution * (np.arange(rows)[:, None] + 0.5))
+    return SimpleNamespace(resolution=resolution, origin=origin, shape=(rows, columns),
+                           centres=centres)
+
+
+GRID = make_grid()
+X, Y = np.broadcast_arrays(*GRID.centres())
+UNKNOWN = np.full(GRID.shape, -1, np.int8)
+
+
+@pytest.fixture
+def fusion():
+    return Fusion(GRID, FusionConfig())
+
+
+def test_one_frame_is_kept_as_it_is(fusion):
+    values = np.random.default_rng(0).choice([-1, 0, 100], GRID.shape).astype(np.int8)
+    np.testing.assert_array_equal(fusion.add(values, 0.0, 0.0, 0.0), values)
+    np.testing.assert_array_equal(fusion.add(UNKNOWN, 0.0, 0.0, 0.0), values)
+
+
+def test_what_was_seen_stays_where_it_is_while_the_base_moves(fusion):
+    def scene(x, y, yaw):
+        # A wall across x = 3 and free ground before it, in the odometry's frame.
+        along = x + np.cos(yaw) * X - np.sin(yaw) * Y
+        return np.where(np.abs(along - 3) < 0.3, 100, np.where(along < 3, 0, -1)).astype(np.int8)
+
+    pose = np.zeros(3)
+    fusion.add(scene(*pose), *pose)
+    for _ in range(40):
+        pose += 0.037, 0.011, 0.008
+        fused = fusion.add(UNKNOWN, *pose)
+    expected = scene(*pose)
+    # Far from all edges nothing may be lost or shifted.
+    world = pose[0] + np.cos(pose[2]) * X - np.sin(pose[2]) * Y
+    clear = (np.abs(np.abs(world - 3) - 0.3) > 0.15) & (np.abs(Y) < 1.0) & (X < 1.5)
+    assert clear.sum() > 100
+    np.testing.assert_array_equal(fused[clear], expected[clear])
+    assert (fused[np.abs(Y) < 1.0] == 100).any()
+
+
+def test_noise_is_outvoted_and_change_is_learnt(fusion):
+    free, taken = np.zeros(GRID.shape, np.int8), np.full(GRID.shape, 100, np.int8)
+    for values in (free, free, free, taken):
+        fused = fusion.add(values, 0.0, 0.0, 0.0)
+    assert (fused == 0).all()
+    for _ in range(20):
+        fused = fusion.add(taken, 0.0, 0.0, 0.0)
+    assert (fused == 100).all()
+    for _ in range(8):  # however long it saw the other
+        fused = fusion.add(free, 0.0, 0.0, 0.0)
+    assert (fused == 0).all()
+
+
+@pytest.mark.parametrize('pose, message', [((50.0, 0.0, 0.0), 'jumps by 50.00 m'),
+                                           ((float('nan'), 0.0, 0.0), 'finite')])
+def test_a_jump_is_refused_and_then_all_is_well_again(fusion, pose, message):
+    free = np.zeros(GRID.shape, np.int8)
+    fusion.add(free, 0.0, 0.0, 0.0)
+    with pytest.raises(BadInput, match=message):
+        fusion.add(free, *pose)
+    next_x = np.nan_to_num(pose[0])
+    assert (fusion.add(free, next_x, 0.0, 0.0) == 0).all()

@@ -1,0 +1,43 @@
+"""The pitch that kerbs tell."""
+
+import numpy as np
+import pytest
+from made_scenes import BOX, YARD, Block, pinhole, see
+
+from enet_ros.freespace.camera import Camera
+from enet_ros.freespace.freespace import FreeSpace
+from enet_ros.freespace.ground import Pose
+
+SIZE = 640, 360
+CALIBRATION = pinhole(*SIZE, 480.0)
+ONE_DEGREE = np.radians(1.0)
+
+
+def road(x, y):
+    return np.abs(y) > 2.5
+
+
+def told(error, pavement=road, blocks=(), roll=0.0, yaw=0.0, x=0.0):
+    true = x, 0.3, 1.4, roll, 0.1, yaw
+    camera = Camera(CALIBRATION, *SIZE, rectified=True)
+    labels = see(camera, Pose.from_angles(*true), blocks, pavement)
+    given = Pose.from_angles(*true[:4], true[4] + error, yaw)
+    space = FreeSpace(CALIBRATION, given, SIZE, YARD)
+    return space(labels).pitch_error
+
+
+@pytest.mark.parametrize('error', [-1.5, -0.5, 0.0, 0.5, 1.5])
+@pytest.mark.parametrize('yaw', [0.0, 0.1])
+def test_kerbs_tell_how_wrong_the_pitch_is(error, yaw):
+    found = told(error * ONE_DEGREE, yaw=yaw, x=1.0)
+    assert np.degrees(found) == pytest.approx(error, abs=0.15)
+
+
+def test_what_stands_before_a_kerb_does_not_mislead():
+    parked = [Block((9, 13), (1.2, 2.5), (0, 1.4), BOX)]
+    assert np.degrees(told(ONE_DEGREE, blocks=parked)) == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.parametrize('pavement', [None, lambda x, y: y > 2.5, lambda x, y: x > 5])
+def test_without_two_kerbs_nothing_is_told(pavement):
+    assert np.isnan(told(ONE_DEGREE, pavement))

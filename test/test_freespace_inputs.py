@@ -1,0 +1,240 @@
+"""What the free space node does with input that it cannot use: say why, withhold, recover."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from camera import answer_to
+from diagnostic_msgs.msg import DiagnosticStatus
+from label_source import (
+    GRID,
+    NODE,
+    OUTPUTS,
+    PARAMETERS,
+    SCAN,
+    SIZE,
+    LabelSource,
+    answered,
+    odometry,
+    picture,
+)
+from lifecycle_msgs.msg import Transition
+
+from enet_ros.labels import LabelClass, LabelSet
+from enet_ros.ros.convert import array_to_image
+
+NAN = float('nan')
+
+
+def bad_frames(source):
+    """Yield (what is wrong, function that makes such a frame, words of the error)."""
+    def frame(topic, change, labels=None):
+        def make():
+            messages = source.frame(labels)
+            change(messages[topic])
+            return messages
+        return make
+
+    def info(**values):
+        def change(message):
+            for name, value in values.items():
+                setattr(message, name, value)
+        return frame('camera_info', change)
+
+    def small_label(message):
+        small = array_to_image(np.zeros((60, 60), np.uint8), 'mono8', message.header)
+        message.width, message.height, message.step, message.data = 60, 60, 60, small.data
+
+    p = source.frame()['camera_info'].p.tolist()
+    yield 'an uncalibrated camera', info(p=[0.0] * 12), 'P[0] is 0, so the camera is not calib'
+    yield 'NaN in P', info(p=[NAN, *p[1:]]), '12 finite numbers'
+    yield 'another shape', info(width=SIZE[0] * 2), 'another shape'
+    yield 'no size', info(width=0, height=0), 'camera_info is for 0x0 pixels'
+    yield 'labels of another shape', frame('label', small_label), 'another shape'
+    yield 'colours', frame('label', lambda m: setattr(m, 'encoding', 'bgr8')), "'bgr8'"
+    yield 'half an image', frame('label', lambda m: setattr(m, 'data', m.data[:99])), 'cut short'
+    strange = picture()
+    strange[50, 50] = 5
+    yield 'an id of no class', frame('label', lambda m: None, strange), 'has id 5'
+
+
+def test_frames_that_cannot_be_used(free_space, probe):
+    node, source = free_space(topics=[SCAN, GRID])
+    source.send_until(answered(probe, SCAN))
+    for what, make, words in bad_frames(source):
+        refused(source, probe, make, words, what)
+        source.send_until(answered(probe, SCAN, GRID))
+    assert node.alive and 'Traceback' not in node.output()
+
+
+def refused(source, probe, make, words, what):
+    """Send frames until the diagnostics say why; none of them may be answered."""
+    sent = []
+
+    def said():
+        sent.append(source.send(make())['label'])
+        status = probe.status(NODE)
+        return status.level == DiagnosticStatus.WARN and words in status.message
+
+    probe.wait(said, f'the report of {what}')
+    probe.spin(0.2)
+    assert not any(answer_to(probe, topic, label) for topic in (SCAN, GRID) for label in sent)
+
+
+def test_camera_info_of_another_size_is_scaled(free_space, probe):
+    _, source = free_space(topics=[SCAN])
+    scan = answer_to(probe, SCAN, source.send_until(answered(probe, SCAN)))
+
+    def doubled():
+        messages = source.frame()
+        info = messages['camera_info']
+        info.width, info.height, p = SIZE[0] * 2, SIZE[1] * 2, info.p.copy()
+        p[[0, 2, 5, 6]] *= 2
+        info.p = p
+        return messages
+
+    label = source.send_until(answered(probe, SCAN), make=doubled)
+    ranges = np.array(answer_to(probe, SCAN, label).ranges)
+    met = np.isfinite(ranges)
+    # The middles of pixels shift by a quarter of one.
+    np.testing.assert_allclose(ranges[met], np.array(scan.ranges)[met], atol=0.1)
+
+
+def test_label_maps_are_exchanged_or_refused(free_space, probe):
+    _, source = free_space(topics=[SCAN, GRID])
+    source.send_until(answered(probe, SCAN))
+    nowhere = LabelSet('nowhere', tuple(LabelClass(f'c{i}', (i, i, i)) for i in range(5)))
+    source.announce(nowhere)
+    refused(source, probe, source.frame, 'has no drivable class', 'a map without drivable classes')
+    assert probe.set_parameter(NODE, 'classes.drivable', ['c0', 'c1']).successful
+    source.send_until(answered(probe, SCAN))
+    assert probe.set_parameter(NODE, 'classes.drivable', ['Lawn']).successful
+    refused(source, probe, source.frame, "no class 'Lawn'", 'a class that is not there')
+    assert probe.set_parameter(NODE, 'classes.drivable', ['']).successful
+    source.announce()
+    source.send_until(answered(probe, SCAN))
+
+
+def test_settings_that_cannot_be(free_space, probe):
+    _, source = free_space(topics=[SCAN, GRID])
+    for name, value, words in [('grid.resolution', 0.001, 'grid.resolution'),
+                               ('camera.z', 0.0, 'camera.z'), ('camera.pitch', NAN, 'pitch'),
+                               ('grid.x_max', -5.0, 'a cell or more above'),
+                               ('base_frame', 'other', 'clean it up first')]:
+        result = probe.set_parameter(NODE, name, value)
+        assert not result.successful and words in result.reason
+    source.send_until(answered(probe, SCAN))
+    # What only a camera can tell to be wrong is refused with its frames.
+    assert probe.set_parameter(NODE, 'camera.pitch', -1.2).successful
+    refused(source, probe, source.frame, 'sees no ground', 'a camera that looks at the sky')
+    assert probe.set_parameter(NODE, 'camera.pitch', 0.35).successful
+    source.send_until(answered(probe, SCAN))
+
+
+@pytest.mark.parametrize('bad, good, words', [
+    ({'grid.resolution': 0.01, 'grid.x_max': 900.0}, {'grid.x_max': 8.0}, 'cells are too many'),
+    ({'scan.angle_max': -2.0}, {'scan.angle_max': 1.0}, 'bearings'),
+    ({'base_frame': "''"}, {'base_frame': 'base'}, 'base_frame'),
+    ({'camera.pose': 'gps'}, {'camera.pose': 'parameters'}, 'choose one of parameters, tf'),
+], ids=str)
+def test_bad_settings_fail_configure_with_a_reason(start_node, probe, bad, good, words):
+    node = start_node('freespace_node', {**PARAMETERS, **bad})
+    assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
+    status = probe.status(NODE)
+    assert status.level == DiagnosticStatus.ERROR and words in status.message
+    assert words in node.output() and 'Traceback' not in node.output()
+    for name, value in good.items():
+        assert probe.set_parameter(NODE, name, value).successful
+    probe.bring_up(NODE)
+
+
+def test_grids_are_fused_by_odometry(free_space, probe):
+    _, source = free_space({'fusion.enabled': True}, topics=[SCAN, GRID])
+    refused(source, probe, source.frame, 'no odometry came', 'missing odometry')
+
+    def at(x, child='base_link', age=0.0):
+        def make():
+            messages = source.frame()
+            then = source.frame(age=age) if age else messages
+            return {'odom': odometry(then['label'].header.stamp, x, child), **messages}
+        return make
+
+    def frames(make):
+        """Send the odometry well before the frame that it belongs to."""
+        def step():
+            messages = make()
+            source.send({'odom': messages.pop('odom')})
+            probe.spin(0.05)
+            return messages
+        return step
+
+    first = source.send_until(answered(probe, SCAN, GRID), make=frames(at(0.0)))
+    alone = np.reshape(answer_to(probe, GRID, first).data, (40, 40))
+    # The wall that was seen at 4 m is at 3 m when the base has gone on by one.
+    source.labels = np.full_like(source.labels, 255)
+    moved = source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
+    fused = np.reshape(answer_to(probe, GRID, moved).data, (40, 40))
+    middle = alone.shape[0] // 2
+    assert np.argmax(alone[middle] == 100) - np.argmax(fused[middle] == 100) == 5
+    refused(source, probe, frames(at(1.0, 'rear_axle')), "is that of 'rear_axle'", 'another frame')
+    refused(source, probe, frames(at(1.0, age=3.0)), 's away, more than 0.2', 'stale odometry')
+    source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
+    source.send(frames(at(30.0))())
+    probe.wait(lambda: 'jumps by 29.00 m' in probe.status(NODE).message, 'the report of a jump')
+    source.send_until(answered(probe, SCAN, GRID), make=frames(at(30.0)))
+
+
+def test_tf_needs_its_package(start_node, probe):
+    try:
+        import tf2_ros
+    except ImportError:
+        tf2_ros = None
+    if tf2_ros:
+        pytest.skip('tf2_ros is installed')
+    start_node('freespace_node', {**PARAMETERS, 'camera.pose': 'tf'})
+    assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
+    assert 'install ros-' in probe.status(NODE).message
+    assert probe.set_parameter(NODE, 'camera.pose', 'parameters').successful
+    probe.bring_up(NODE)
+
+
+def test_the_pose_of_tf(start_node, probe):
+    """Missing, there, stale, and jumping."""
+    tf2_ros = pytest.importorskip('tf2_ros', reason='needs tf2_ros')
+    from geometry_msgs.msg import TransformStamped
+    broadcaster = tf2_ros.TransformBroadcaster(probe.node)
+    start_node('freespace_node', {**PARAMETERS, 'camera.pose': 'tf',
+                                  'camera.max_pose_age_ms': 500.0})
+    source = LabelSource(probe)
+    for topic in (SCAN, GRID):
+        probe.subscribe(OUTPUTS[topic], topic)
+    probe.bring_up(NODE)
+    source.wait_for_node()
+    source.announce()
+    refused(source, probe, source.frame, 'no transform from base_link', 'a missing transform')
+
+    def placed(z, age=0.0):
+        def make():
+            transform = TransformStamped(header=source.frame(age=age)['label'].header,
+                                         child_frame_id='front_optical')
+            transform.header.frame_id = 'base_link'
+            transform.transform.translation.z = z
+            # Looks forward and 0.35 rad down: about y by pi / 2 + 0.35, then about the axis.
+            half = (np.pi / 2 + 0.35) / 2
+            c, s, r = np.cos(half), np.sin(half), np.sqrt(0.5)
+            rotation = transform.transform.rotation
+            rotation.x, rotation.y = -r * s, r * s
+            rotation.z, rotation.w = -r * c, r * c
+            broadcaster.sendTransform(transform)
+            probe.spin(0.1)
+            return source.frame()
+        return make
+
+    source.send_until(answered(probe, SCAN), make=placed(1.5))
+    probe.spin(1.0)
+    refused(source, probe, source.frame, 'ms away from the image', 'a stale transform')
+    source.send_until(answered(probe, SCAN), make=placed(1.5))
+    source.send(placed(3.0)())
+    probe.wait(lambda: 'jumps by 1.50 m' in probe.status(NODE).message, 'the report of a jump')
+    source.send_until(answered(probe, SCAN), make=placed(3.0))

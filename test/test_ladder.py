@@ -1,0 +1,61 @@
+"""One model at several sizes."""
+
+import numpy as np
+import pytest
+
+from enet_ros.checkpoint import ModelSpec
+from enet_ros.config import (
+    InputConfig,
+    LatencyConfig,
+    ModelConfig,
+    OutputConfig,
+    SegmentationConfig,
+)
+from enet_ros.errors import BadInput
+from enet_ros.labels import CAMVID
+from enet_ros.ladder import Ladder, sizes_of
+
+SPEC = ModelSpec(CAMVID, width=640, height=360)
+
+
+def config(width=0, height=0, **latency):
+    return SegmentationConfig(input=InputConfig(width=width, height=height),
+                              latency=LatencyConfig(budget_ms=50.0, **latency))
+
+
+@pytest.mark.parametrize('settings, sizes', [
+    (config(), [(640, 360)]),
+    (config(sizes=('320x180',)), [(640, 360)]),
+    (config(512, 256), [(512, 256)]),
+    (config(adaptive=True), [(640, 360), (480, 272), (320, 176)]),
+    (config(512, 256, adaptive=True), [(512, 256), (384, 192), (256, 128)]),
+    (config(adaptive=True, sizes=('64x48', '96x72', '80x60')), [(96, 72), (80, 60), (64, 48)])])
+def test_sizes(settings, sizes):
+    assert sizes_of(settings, SPEC) == sizes
+
+
+def test_a_size_is_given_in_one_place():
+    with pytest.raises(BadInput, match='leave the first at 0'):
+        sizes_of(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC)
+
+
+@pytest.mark.parametrize('output_size', ['input', '50x40'])
+def test_a_segmenter_for_each_size(tiny_model, output_size):
+    ladder = Ladder(SegmentationConfig(
+        model=ModelConfig(path=str(tiny_model), engine='torch', device='cpu'),
+        output=OutputConfig(size=output_size),
+        latency=LatencyConfig(budget_ms=50.0, adaptive=True, sizes=('64x48', '32x32'))),
+        clock=lambda: 0.0)
+    assert ladder.sizes == [(64, 48), (32, 32)]
+    assert ladder.segmenter.size == (64, 48) and ladder.engine.name == 'torch cpu float32'
+    assert ladder.labels == CAMVID
+    facts = ladder.facts()
+    assert facts['engine asked'] == 'torch cpu auto' and facts['engine'] == 'torch cpu float32'
+    assert facts['network sizes'] == '64x48 32x32'
+    for (width, height), segmenter in ladder.segmenters.items():
+        labels = segmenter(np.zeros((90, 160, 3), np.uint8)).labels
+        assert labels.shape == ((height, width) if output_size == 'input' else (40, 50))
+    for _ in range(10):
+        ladder.policy.saw(age=5.0, work=60.0, inference=58.0)
+    assert ladder.policy.choose(50.0) == (32, 32)
+    assert ladder.segmenter.size == (32, 32)

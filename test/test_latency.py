@@ -1,0 +1,153 @@
+"""Late labels are withheld: the node as a process, seen over DDS."""
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from camera import Camera, answer_to
+from diagnostic_msgs.msg import DiagnosticStatus
+from enet_ros.msg import FrameTiming
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+
+NODE = '/segmentation_node'
+LABEL, TIMING = f'{NODE}/label', f'{NODE}/timing'
+AGE = {'late', 'no time left'}  # reasons that the budget gives
+
+
+@pytest.fixture
+def active(start, probe):
+    """Return a function that starts the node and makes it active, label and timing subscribed."""
+    def active(parameters, camera):
+        node = start(parameters)
+        probe.subscribe(Image, LABEL)
+        probe.subscribe(FrameTiming, TIMING, 100)
+        probe.bring_up(NODE)
+        camera.wait_for_node()
+        return node
+    return active
+
+
+def labelled(probe):
+    return lambda message: answer_to(probe, LABEL, message)
+
+
+def test_late_labels_are_withheld_and_told(active, probe, camera):
+    active({'latency.budget_ms': 0.001}, camera)
+    camera.send_until(lambda m: answer_to(probe, TIMING, m))
+    del probe.received[TIMING][:]
+    camera.stream(seconds=4, rate=20)
+    timings = probe.received[TIMING]
+    assert not probe.received[LABEL]
+    assert timings and {timing.drop_reason for timing in timings} <= AGE
+    assert not any(timing.within_budget for timing in timings)
+    assert timings[-1].dropped > timings[0].dropped
+    tried = [timing for timing in timings if timing.drop_reason == 'late']
+    assert 1 <= len(tried) <= 6, 'about one a second is tried'
+    assert all(timing.inference_ms > 0 and timing.age_ms > timing.budget_ms for timing in tried)
+    assert 'dropped for their age' in probe.status(NODE).message
+    # The budget can change while it works.
+    assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
+    message = camera.send_until(labelled(probe))
+    timing = probe.wait(lambda: answer_to(probe, TIMING, message), 'its timing')
+    assert timing.within_budget and timing.budget_ms == 60000 and timing.drop_reason == ''
+
+
+def test_images_that_are_too_old_are_dropped_on_arrival(active, probe, camera):
+    active({'latency.max_age_ms': 3000.0}, camera)
+    camera.send_until(labelled(probe))
+    old = camera.send_until(lambda m: answer_to(probe, TIMING, m),
+                            make=lambda: camera.image(camera.header(age=5.0)))
+    timing = answer_to(probe, TIMING, old)
+    assert timing.drop_reason == 'too old on arrival' and not timing.within_budget
+    assert timing.age_on_arrival_ms >= 5000 and timing.inference_ms == 0
+    assert not answer_to(probe, LABEL, old)
+    camera.send_until(labelled(probe))
+
+
+@pytest.mark.parametrize('age', [1e9, -3600.0], ids=['behind', 'ahead'])
+def test_stamps_of_another_clock(active, probe, camera, age):
+    node = active({'latency.budget_ms': 60000.0, 'latency.max_age_ms': 60000.0}, camera)
+
+    def elsewhere():
+        return camera.image(camera.header(age))
+
+    message = camera.send_until(labelled(probe), make=elsewhere)
+    timing = probe.wait(lambda: answer_to(probe, TIMING, message), 'its timing')
+    assert timing.age_on_arrival_ms == 0 and 0 < timing.age_ms <= timing.total_ms
+    probe.wait(lambda: camera.send(elsewhere()) and 'another clock' in probe.status(NODE).message,
+               'a warning')
+    assert node.output().count('ages count from arrival') == 1
+    camera.send_until(labelled(probe))
+    probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK,
+               'the end of the warning')
+
+
+def test_no_label_leaves_late_under_overload(active, probe):
+    camera = Camera(probe, size=(1280, 720))
+    active({'input.width': 640, 'input.height': 352}, camera)
+    camera.send_until(labelled(probe))
+    del probe.received[TIMING][:]
+    camera.stream(seconds=4, rate=60)
+    ages = sorted(timing.age_ms for timing in probe.received[TIMING])
+    budget = ages[len(ages) // 2]  # half of the labels are older than that
+    assert probe.set_parameter(NODE, 'latency.budget_ms', budget).successful
+    camera.stream(seconds=1, rate=60)
+    for topic in (LABEL, TIMING):
+        del probe.received[topic][:]
+    camera.stream(seconds=5, rate=60)
+    timings = probe.received[TIMING]
+    left = [timing for timing in timings if not timing.drop_reason]
+    assert left and all(timing.age_ms <= timing.budget_ms for timing in left)
+    assert all(timing.within_budget == (not timing.drop_reason) for timing in timings)
+    withheld = [timing for timing in timings if timing.drop_reason]
+    assert not [timing for timing in withheld if answer_to(probe, LABEL, timing)]
+
+
+def test_the_size_follows_the_load(active, probe):
+    camera = Camera(probe, size=(640, 360))
+    node = active({'latency.budget_ms': 60000.0, 'latency.adaptive': True,
+                   'latency.sizes': "['64x48', '640x352']"}, camera)
+    camera.send_until(labelled(probe))
+    del probe.received[TIMING][:]
+    camera.stream(seconds=3, rate=10)
+    large = [timing for timing in probe.received[TIMING] if timing.network_width == 640]
+    assert large == probe.received[TIMING]
+    budget = 0.7 * sorted(timing.age_ms for timing in large)[len(large) // 2]
+    assert probe.set_parameter(NODE, 'latency.budget_ms', budget).successful
+    probe.wait(lambda: camera.stream(0.5, 10) and probe.received[TIMING][-1].network_width == 64,
+               'the small size')
+    assert 'network size 64x48' in ' '.join(
+        f'{entry.key} {entry.value}' for entry in probe.status(NODE).values)
+    assert 'the network runs at 64x48 now' in node.output()
+    assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
+    probe.wait(lambda: camera.stream(0.5, 10) and probe.received[TIMING][-1].network_width == 640,
+               'the large size')
+    result = probe.set_parameter(NODE, 'latency.budget_ms', 0.0)
+    assert not result.successful and 'adaptive needs a budget' in result.reason
+
+
+def test_ages_in_a_simulation_that_starts_again(active, probe, camera):
+    clock = probe.node.create_publisher(Clock, '/clock', 10)
+    now = [100.0]
+
+    def image():
+        now[0] += 0.1
+        message = Clock()
+        message.clock.sec, message.clock.nanosec = int(now[0]), int(now[0] % 1 * 1e9)
+        clock.publish(message)
+        probe.spin(0.1)
+        header = camera.header()
+        taken = now[0] - 0.05
+        header.stamp.sec, header.stamp.nanosec = int(taken), int(taken % 1 * 1e9)
+        return camera.image(header)
+
+    active({'use_sim_time': True, 'latency.budget_ms': 1000.0}, camera)
+    probe.wait(clock.get_subscription_count, 'the node to follow the clock')
+    for start in (100.0, 10.0, 2000.0):
+        now[0] = start
+        message = camera.send_until(labelled(probe), make=image)
+        timing = probe.wait(lambda message=message: answer_to(probe, TIMING, message), 'a timing')
+        # The clock goes in steps of 100 ms, and one may be on its way.
+        assert -60 < timing.age_on_arrival_ms < 160
+        assert timing.within_budget and 0 <= timing.age_ms <= 1000

@@ -1,0 +1,81 @@
+"""The parameters for Nav2's costmaps."""
+
+from pathlib import Path
+
+import pytest
+
+from enet_ros.cli import main
+from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD
+from enet_ros.nav2_config import check_costmap, costmap_yaml
+
+yaml = pytest.importorskip('yaml')
+
+NAV2 = Path(__file__).parent.parent / 'config' / 'nav2'
+SHIPPED = NAV2 / 'semantic_layer.yaml'
+
+
+def camera_of(text):
+    tree = yaml.safe_load(text)
+    parameters = tree['local_costmap']['local_costmap']['ros__parameters']
+    return parameters['semantic_layer']['camera']
+
+
+def test_the_shipped_file_is_what_the_command_writes(tmp_path, capsys):
+    assert main(['nav2-config', '--out', str(tmp_path / 'made.yaml')]) == 0
+    assert (tmp_path / 'made.yaml').read_text() == SHIPPED.read_text()
+    assert main(['nav2-config', '--check', str(SHIPPED)]) == 0
+    assert 'the 11 classes of enet_camvid, each once' in capsys.readouterr().out
+    assert main(['nav2-config']) == 0
+    assert capsys.readouterr().out == SHIPPED.read_text()
+    assert main(['nav2-config', '--out', str(tmp_path / 'made.yaml')]) == 1
+    assert 'exists already' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('labels', [CAMVID, CITYSCAPES, SUN_RGBD], ids=lambda each: each.name)
+def test_every_class_has_a_cost(tmp_path, labels):
+    text = costmap_yaml('model', labels)
+    path = tmp_path / 'costmap.yaml'
+    path.write_text(text)
+    assert sorted(check_costmap(path, labels)) == sorted(labels.names)
+    camera = camera_of(text)
+    assert all(camera[kind]['classes'] for kind in camera['class_types'])
+    drivable = [label.name for label in labels.classes if label.drivable]
+    assert camera['drivable']['classes'] == drivable and camera['drivable']['max_cost'] == 0
+    assert camera['obstacle']['base_cost'] == 254
+    assert ('flat' in camera) == (labels is not SUN_RGBD)
+
+
+def test_classes_can_be_told(capsys):
+    assert main(['nav2-config', '--drivable', 'Road', 'Pavement', '--flat', 'Fence']) == 0
+    camera = camera_of(capsys.readouterr().out)
+    assert camera['drivable']['classes'] == ['Road', 'Pavement']
+    assert camera['flat']['classes'] == ['Fence']
+    assert main(['nav2-config', '--drivable', 'road']) == 1
+    assert "no class 'road'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('change, words', [
+    (("'Road'", "'road'"), "class 'road' is none of camvid"),
+    (("'Sky', ", ''), 'no cost for Sky'),
+    (("['Road']", "['Road', 'Sky']"), "'Sky' stands in several places"),
+    (("['Road']", '[]'), 'drivable has no classes'),
+    (('class_types', 'types'), 'has no class_types'),
+    (('[drivable, flat', '[drivable, lawn'), 'lawn has no classes'),
+])
+def test_names_that_do_not_match(tmp_path, capsys, change, words):
+    path = tmp_path / 'costmap.yaml'
+    assert change[0] in SHIPPED.read_text()
+    path.write_text(SHIPPED.read_text().replace(*change))
+    assert main(['nav2-config', '--check', str(path)]) == 1
+    error = capsys.readouterr().err
+    assert words in error and error.count('\n') == 1
+
+
+@pytest.mark.parametrize('file', sorted(NAV2.glob('*.yaml')), ids=lambda file: file.name)
+def test_the_files_name_topics_of_the_nodes(file):
+    topics = {'/segmentation_node/label', '/segmentation_node/confidence',
+              '/segmentation_node/label_info', '/freespace_node/ground_points',
+              '/freespace_node/scan', '/freespace_node/points', '/freespace_node/grid'}
+    named = {word for word in file.read_text().split() if word.startswith('/')}
+    assert named <= topics
+    assert isinstance(yaml.safe_load(file.read_text()), dict)

@@ -1,0 +1,225 @@
+"""What may happen to the node while it works, seen over DDS."""
+
+import shutil
+
+import pytest
+import torch
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from camera import answer_to
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from nodes import LATCHED
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool, Trigger
+
+from enet_ros import checkpoint
+from enet_ros.labels import CAMVID, SUN_RGBD
+
+NODE = '/segmentation_node'
+LABEL = f'{NODE}/label'
+
+
+@pytest.fixture
+def active(start, probe, camera):
+    """Return a function that starts the node and makes it active, with its label subscribed."""
+    def active(parameters=None):
+        node = start(parameters)
+        probe.subscribe(Image, LABEL)
+        probe.bring_up(NODE)
+        camera.wait_for_node()
+        camera.send_until(labelled(probe))
+        return node
+    return active
+
+
+def labelled(probe):
+    return lambda message: answer_to(probe, LABEL, message)
+
+
+def one_class(path, labels, class_id):
+    """Write a checkpoint whose network says one class everywhere."""
+    spec = checkpoint.ModelSpec(labels, width=64, height=48)
+    model = spec.build()
+    with torch.no_grad():
+        for parameter in model.output.parameters():
+            parameter.zero_()
+        model.output.bias[class_id] = 1.0
+    checkpoint.save(path, model, spec)
+
+
+def says(probe, class_id):
+    """Return the condition that an image was labelled with one class everywhere."""
+    def holds(message):
+        answer = answer_to(probe, LABEL, message)
+        return answer is not None and set(bytes(answer.data)) == {class_id}
+    return holds
+
+
+def reload(probe, camera):
+    """Ask for a reload while images come; return the answer and the images sent."""
+    client = probe.node.create_client(Trigger, f'{NODE}/reload')
+    probe.wait(client.service_is_ready, 'the service')
+    probe.spin(0.3)
+    future, sent = client.call_async(Trigger.Request()), []
+
+    def step():
+        sent.append(camera.send())
+        probe.spin(0.1)
+        return future.done()
+
+    probe.wait(step, 'the reload')
+    probe.node.destroy_client(client)
+    return future.result(), sent
+
+
+def test_reload_under_load(active, probe, camera, tmp_path):
+    path = tmp_path / 'model.safetensors'
+    one_class(path, CAMVID, 3)
+    node = active({'model.path': path})
+    camera.send_until(says(probe, 3))
+    one_class(tmp_path / 'next.safetensors', CAMVID, 8)
+    shutil.move(tmp_path / 'next.safetensors', path)
+    answer, _ = reload(probe, camera)
+    assert answer.success
+    camera.send_until(says(probe, 8))
+
+    broken = tmp_path / 'broken.safetensors'
+    broken.write_bytes(path.read_bytes()[:1000])
+    other = tmp_path / 'other.safetensors'
+    one_class(other, SUN_RGBD, 0)
+    for bad, words in [(broken, 'not a whole safetensors file'), (other, 'are not those in use'),
+                       (tmp_path / 'nowhere.safetensors', 'does not exist')]:
+        assert probe.set_parameter(NODE, 'model.path', str(bad)).successful
+        answer, _ = reload(probe, camera)
+        assert not answer.success and words in answer.message
+        camera.send_until(says(probe, 8))
+        status = probe.wait(lambda: camera.send() and (status := probe.status(NODE)).level
+                            == DiagnosticStatus.WARN and status, 'a warning')
+        assert words in status.message
+    assert probe.set_parameter(NODE, 'model.path', str(path)).successful
+    answer, _ = reload(probe, camera)
+    assert answer.success
+    probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK, 'rest')
+    assert 'Traceback' not in node.output()
+
+
+def test_reload_of_nothing(start, probe, camera):
+    start()
+    probe.status(NODE)
+    answer, _ = reload(probe, camera)
+    assert not answer.success and 'configure the node' in answer.message
+
+
+def test_enable(active, probe, camera):
+    active()
+    for enabled in (False, True):
+        request = SetBool.Request(data=enabled)
+        assert probe.call(SetBool, f'{NODE}/enable', request).success
+        if enabled:
+            camera.send_until(labelled(probe))
+        else:
+            probe.spin(0.5)
+            del probe.received[LABEL][:]
+            camera.stream(seconds=1, rate=10)
+            assert not probe.received[LABEL]
+            assert 'switched off' in probe.status(NODE).message
+
+
+def test_changes_that_belong_together(active, probe, camera):
+    active({'latency.budget_ms': 60000.0})
+
+    def change(**values):
+        request = SetParametersAtomically.Request(parameters=[
+            Parameter(name.replace('__', '.'), value=value).to_parameter_msg()
+            for name, value in values.items()])
+        return probe.call(SetParametersAtomically, f'{NODE}/set_parameters_atomically',
+                          request).result
+
+    bad = change(latency__max_age_ms=1000.0, overlay__alpha=1.5)
+    assert not bad.successful and 'overlay.alpha' in bad.reason
+    assert probe.get_parameter(NODE, 'latency.max_age_ms').double_value == 0.0
+    assert change(latency__max_age_ms=50000.0, overlay__alpha=0.25,
+                  output__confidence_threshold=0.1).successful
+    camera.send_until(labelled(probe))
+    fixed = change(latency__max_age_ms=1000.0, latency__adaptive=True)
+    assert not fixed.successful and 'clean it up first' in fixed.reason
+
+
+def test_parameters_change_under_load(active, probe, camera):
+    node = active({'latency.budget_ms': 60000.0})
+    for step in range(20):
+        camera.send()
+        assert probe.set_parameter(NODE, 'overlay.alpha', step / 20).successful
+    camera.send_until(labelled(probe))
+    assert 'Traceback' not in node.output()
+
+
+def test_a_camera_that_stops_and_returns(active, probe, camera):
+    active()
+    for level, words in [(DiagnosticStatus.WARN, 'somebody publishes there'),
+                         (DiagnosticStatus.STALE, 'no image on /image')]:
+        status = probe.wait(lambda level=level: (status := probe.status(NODE)).level == level
+                            and status, 'word of the silence')
+        assert words in status.message
+    camera.send_until(labelled(probe))
+    probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK, 'rest')
+
+
+def test_a_camera_info_of_another_shape(active, probe, camera):
+    active()
+    for size, level in [((640, 480), DiagnosticStatus.WARN), ((1280, 720), DiagnosticStatus.OK)]:
+        def seen(size=size, level=level):
+            camera.send_info(*size)
+            camera.send()
+            status = probe.status(NODE)
+            return status.level == level and status
+        status = probe.wait(seen, f'what is said of {size}')
+        assert level == DiagnosticStatus.OK or 'have another shape' in status.message
+
+
+def test_a_subscriber_that_cannot_be_served_is_told_of(active, probe, camera):
+    active()
+    probe.subscribe(Image, f'{NODE}/color', LATCHED)  # images are not kept for late ones
+    status = probe.wait(lambda: camera.send() and (status := probe.status(NODE)).level
+                        == DiagnosticStatus.WARN and status, 'a warning')
+    assert f'{NODE}/color' in status.message and 'durability' in status.message
+
+
+def test_transitions_in_any_order_under_load(active, probe, camera):
+    node = active()
+    configure, cleanup = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP
+    activate, deactivate = Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_DEACTIVATE
+    state, after = 'active', {
+        'active': {deactivate: 'inactive'},
+        'inactive': {activate: 'active', cleanup: 'unconfigured'},
+        'unconfigured': {configure: 'inactive'}}
+    for transition in [activate, configure, cleanup, deactivate, deactivate, configure, activate,
+                       deactivate, cleanup, cleanup, activate, deactivate, configure, activate]:
+        for _ in range(3):
+            camera.send()
+        allowed = after[state]
+        assert probe.change_state(NODE, transition) == (transition in allowed)
+        state = allowed.get(transition, state)
+    assert probe.state(NODE) == state == 'active'
+    camera.wait_for_node()
+    camera.send_until(labelled(probe))
+    assert 'Traceback' not in node.output()
+
+
+def test_a_cleanup_during_a_reload(active, probe, camera):
+    node = active()
+    client = probe.node.create_client(Trigger, f'{NODE}/reload')
+    probe.wait(client.service_is_ready, 'the service')
+    probe.spin(0.3)
+    future = client.call_async(Trigger.Request())
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+        assert probe.change_state(NODE, transition)
+    probe.wait(future.done, 'an answer')
+    assert probe.state(NODE) == 'unconfigured'
+    probe.bring_up(NODE)
+    camera.send_until(labelled(probe))
+    assert 'Traceback' not in node.output()
