@@ -49,6 +49,7 @@ def bad_frames(source):
     p = source.frame()['camera_info'].p.tolist()
     yield 'an uncalibrated camera', info(p=[0.0] * 12), 'P[0] is 0, so the camera is not calib'
     yield 'NaN in P', info(p=[NAN, *p[1:]]), '12 finite numbers'
+    yield 'NaN in K, which is not used', info(k=[NAN] * 9), '9 finite numbers'
     yield 'another shape', info(width=SIZE[0] * 2), 'another shape'
     yield 'no size', info(width=0, height=0), 'camera_info is for 0x0 pixels'
     yield 'labels of another shape', frame('label', small_label), 'another shape'

@@ -71,7 +71,7 @@ def test_odometry_starts_anew_when_time_goes_back(track):
 
 def test_a_wrong_pitch_is_told_after_enough_frames():
     watch = PitchWatch()
-    for _ in range(9):
+    for _ in range(4):
         watch.add(0.02)
         watch.add(float('nan'))
     assert watch.warning(0.1) == ''

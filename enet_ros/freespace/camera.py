@@ -45,6 +45,9 @@ class Camera:
         if not rectified:
             self.rotation = _rotation(calibration.r)
             self.lens = make_lens(calibration.distortion_model, calibration.d)
+        for name in 'KDRP':  # what is not used too: the calibration went wrong
+            values = getattr(calibration, name.lower())
+            _numbers(values, len(values), name)
 
     def rays(self):
         """Return the unit direction of each pixel, float (H, W, 3); NaN outside the lens."""

@@ -101,8 +101,7 @@ class Ground:
             across = rays[..., :2] / np.linalg.norm(rays[..., :2], axis=-1, keepdims=True)
             # The angles that a pixel spans, downwards and to the side.
             self.dip_step = _largest(_change(dip))
-            reach = np.sqrt(np.maximum(pixel_length * self.height / self.dip_step
-                                       - self.height ** 2, 0.0))
+            reach = self.reach_of(pixel_length)
             self._offsets = (rays[..., :2] * (self.height / down)[..., None]).astype(np.float32)
             near = np.linalg.norm(self._offsets, axis=-1) <= reach
         if not near.any():
@@ -128,6 +127,11 @@ class Ground:
     def pixel_length(self, distance):
         """Return how much ground one pixel covers, metres, `distance` metres from the foot."""
         return self.dip_step * (self.height ** 2 + distance ** 2) / self.height
+
+    def reach_of(self, pixel_length):
+        """Return the distance from the foot at which one pixel covers so much ground, metres."""
+        square = pixel_length * self.height / self.dip_step - self.height ** 2
+        return np.sqrt(np.maximum(square, 0.0))
 
     def pixels(self, x, y):
         """Return the index into a flat image of the pixel that shows each point of the ground.

@@ -6,13 +6,13 @@ import numpy as np
 
 from enet_ros.freespace.surfaces import DRIVABLE, FLAT
 
-FAR = 60.0            # metres that kerbs are followed; farther ones are too coarse
-LEAST_POINTS = 15     # of an edge
-LEAST_LENGTH = 3.0    # metres of an edge
-STRAIGHT = 0.15       # metres that an edge's points may lie beside its line
+COARSE = 4.0             # metres of ground that a pixel of a kerb covers, at most
+LEAST_POINTS = 15        # of an edge
+LEAST_LENGTH = 3.0       # metres of an edge
+STRAIGHT = 0.15          # metres that an edge's points may lie beside its line
 GUESSES = 100
-LOOKS = 60            # frames whose median counts
-LEAST_LOOKS = 10      # that could tell
+LOOKS = 60               # frames whose median counts
+LEAST_LOOKS = 5          # that could tell
 WRONG = np.radians(0.5)  # rad that are worth a warning
 
 
@@ -52,7 +52,7 @@ class Kerbs:
 
     def __init__(self, ground):
         forward = ground.pose.rotation[:2, 2]
-        points = ground.points_within(FAR) - ground.foot
+        points = ground.points_within(ground.reach_of(COARSE)) - ground.foot
         rows = np.flatnonzero(np.isfinite(points[..., 0]).any(1))
         self._rows = slice(rows.min(initial=len(points)), rows.max(initial=-1) + 1)
         points = points[self._rows]

@@ -33,12 +33,15 @@ class FreeSpaceHandler(StreamHandler):
         super().__init__(logger)
         self.pose_of, self.odometry, self.clock = pose_of, odometry, clock
         self._labels = LabelMaps()
-        self.tables = None  # the newest
+        self.tables = self.memory = None  # the newest
+
+    def forget(self):
+        """Forget what frames showed; the next one may be of another place."""
+        self.memory = None
 
     def handle(self, stream, arrival, wanted):
         if not wanted:
-            self.tables = None  # what was fused is of the past when somebody comes
-            return
+            return self.forget()
         started = self.clock()
         limit = arrival.config.latency.budget_ms
         timer = StageTimer(time.monotonic)
@@ -66,11 +69,14 @@ class FreeSpaceHandler(StreamHandler):
             confidence = arrival.confidence and image_to_plane(arrival.confidence)
         with timer.stage('geometry'):
             tables = self._tables(arrival, label.shape[::-1])
+            if self.memory is None or self.memory.config != arrival.config:
+                self.memory = Memory(arrival.config)
         header = Header(stamp=arrival.message.header.stamp, frame_id=arrival.config.base_frame)
         with timer.stage('free space'):
             view = tables.space(label, confidence)
-            tables.look_at_kerbs(view)
-            stream.statistics.warn('pitch', tables.kerbs.warning(tables.space.ground.pose.pitch))
+            self.memory.look_at_kerbs(view)
+            stream.statistics.warn(
+                'pitch', self.memory.kerbs.warning(tables.space.ground.pose.pitch))
             grid = self._grid(tables, view, arrival) if 'grid' in wanted or self.odometry else None
         with timer.stage('publishing'):
             make = {'grid': lambda: occupancy_grid(grid, tables.space.grid, header),
@@ -84,7 +90,8 @@ class FreeSpaceHandler(StreamHandler):
         if self.odometry is None:
             return view.grid
         gap = 1e-3 * arrival.config.fusion.max_gap_ms
-        return tables.fusion.add(view.grid, *self.odometry.at(arrival.message.header.stamp, gap))
+        pose = self.odometry.at(arrival.message.header.stamp, gap)
+        return self.memory.fuse(view, tables.space.grid, pose)
 
     def _tables(self, arrival, size):
         """Return the Tables for a frame; they last as long as nothing that they hold changes."""
@@ -103,16 +110,7 @@ class Tables:
     def __init__(self, key):
         self.key = key
         self.space = FreeSpace(*key)
-        self.fusion = Fusion(self.space.grid, self.space.config.fusion)
-        self.kerbs = PitchWatch()
-        self._frames = 0
         self._ground_points = None
-
-    def look_at_kerbs(self, view):
-        """Compare the pitch with the kerbs of some frames."""
-        if self._frames % KERBS_EVERY == 0:
-            self.kerbs.add(view.pitch_error)
-        self._frames += 1
 
     def ground_points(self, header):
         """Return the PointCloud2 of the ground points, under a header."""
@@ -120,6 +118,28 @@ class Tables:
             self._ground_points = ground_cloud(self.space.ground.points)
         self._ground_points.header = header
         return self._ground_points
+
+
+class Memory:
+    """What frames showed, as long as the settings are the same, wherever the camera turns."""
+
+    def __init__(self, config):
+        self.config = config
+        self.kerbs = PitchWatch()
+        self._fusion = None
+        self._frames = 0
+
+    def look_at_kerbs(self, view):
+        """Compare the pitch with the kerbs of some frames."""
+        if self._frames % KERBS_EVERY == 0:
+            self.kerbs.add(view.pitch_error)
+        self._frames += 1
+
+    def fuse(self, view, grid, pose):
+        """Add a view's grid to those before, at the base's x, y and yaw; return the sum."""
+        if self._fusion is None:
+            self._fusion = Fusion(grid, self.config.fusion)
+        return self._fusion.add(view.grid, *pose)
 
 
 class LabelMaps:

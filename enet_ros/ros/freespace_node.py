@@ -38,7 +38,7 @@ class FreeSpaceNode(ManagedNode):
             'frames fused': 'by odometry' if self.odometry else 'no'}
 
     def _start(self, config):
-        self.handler.tables = None
+        self.handler.forget()
         self.worker = FairWorker(self.handler)
         self.stream.open(config.input.confidence)
         self.diagnostics.streams = [self.stream]
@@ -68,14 +68,14 @@ class FreeSpaceNode(ManagedNode):
 
     def _geometry(self):
         """Return what the newest frame was worked on with, for the diagnostics."""
-        tables = self.handler.tables
-        if tables is None:
+        tables, memory = self.handler.tables, self.handler.memory
+        if tables is None or memory is None:
             return {}
         ground = tables.space.ground
         x, y, z = ground.pose.position
         return {'camera at x, y, z in metres': f'{x:.3f}, {y:.3f}, {z:.3f}',
                 'pitch in rad': f'{ground.pose.pitch:.4f}',
-                'pitch too large by the kerbs, rad': f'{tables.kerbs.error:.4f}',
+                'pitch too large by the kerbs, rad': f'{memory.kerbs.error:.4f}',
                 'ground is read up to metres': f'{ground.reach:.1f}'}
 
 
