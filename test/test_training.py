@@ -17,9 +17,11 @@ from enet_ros import checkpoint
 from enet_ros.config import RunConfig
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELLED
+from enet_ros.models.enet import ENet
 from enet_ros.training.augment import random_crop, random_light
 from enet_ros.training.datasets import FolderFrames, SyntheticFrames
 from enet_ros.training.loss import class_weights, segmentation_loss
+from enet_ros.training.objective import with_heads
 from enet_ros.training.recipe import load_recipe, recipe_files
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
@@ -50,6 +52,18 @@ def test_scaled_down_frames_are_surrounded_by_void():
     image, labels = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
     _, truth = random_crop(image, labels, (200, 200), np.random.default_rng(1))
     assert set(np.unique(truth)) == {0, UNLABELLED}
+
+
+@pytest.mark.parametrize('largest', [1.0, 1.5, 2.0])
+def test_scales_reach_up_to_the_largest_and_down_to_one_by_it(largest):
+    """The width of a block of labels that lies wholly inside tells the scale."""
+    image, labels = np.zeros((60, 60, 3), np.uint8), np.zeros((60, 60), np.uint8)
+    labels[20:40, 20:40] = 1
+    rng = np.random.default_rng(2)
+    widths = [(random_crop(image, labels, (160, 160), rng, largest)[1] == 1).any(0).sum() / 20
+              for _ in range(200)]
+    assert np.ptp(widths) >= 0.8 * (largest - 1 / largest)
+    assert min(widths) >= 1 / largest - 0.06 and max(widths) <= largest + 0.06
 
 
 def test_light_changes_images_within_reason():
@@ -90,10 +104,17 @@ def test_samples_of_the_papers_recipe_are_whole_frames():
                for frame, truth in frames)
 
 
+@pytest.mark.parametrize('wanted', [True, False])
+def test_drop_out_is_the_recipes_choice(wanted):
+    heads = with_heads(ENet(3), drop_out=wanted)
+    shares = [module.p for module in heads.modules() if isinstance(module, torch.nn.Dropout2d)]
+    assert shares and any(shares) == wanted
+
+
 # Recipes
 
 def test_shipped_recipes():
-    assert set(recipe_files()) == {'best', 'continue', 'paper', 'segnet'}
+    assert set(recipe_files()) == {'best', 'continue', 'refine', 'paper', 'segnet'}
     paper = load_recipe('paper')
     assert (paper.learning_rate, paper.weight_decay, paper.batch_size) == (5e-4, 2e-4, 10)
     assert (paper.encoder_epochs, paper.class_weight_offset) == (300, 1.02)
