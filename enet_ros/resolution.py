@@ -58,17 +58,18 @@ class SizePolicy:
             self._move(smallest)
         elif late.sum() > MISSES or late.size >= IN_A_ROW and late[-IN_A_ROW:].all():
             smaller = range(self._place + 1, len(self.sizes))
-            self._move(self._largest(smaller, telling, budget, otherwise=smallest))
+            # The newest show what made them late; a size that saves most of them is worth a try.
+            self._move(self._largest(smaller, telling[-IN_A_ROW:], budget, smallest, rank=75))
         elif self._place and self.clock() - self._since >= PATIENCE:
             larger = np.flatnonzero(self._rested[:self._place] <= self.clock())
             limit = budget * (1 - MARGIN)
-            self._move(self._largest(larger, telling, limit, otherwise=self._place))
+            self._move(self._largest(larger, telling, limit, otherwise=self._place, rank=95))
         return self.size
 
-    def _largest(self, places, samples, limit, otherwise):
-        """Return the first of `places` where the samples' 95th percentile would fit."""
+    def _largest(self, places, samples, limit, otherwise, rank):
+        """Return the first of `places` where a percentile of the samples would fit."""
         for place in places:
-            total = np.percentile(self._totals(samples[-NEWEST:], place), 95)
+            total = np.percentile(self._totals(samples[-NEWEST:], place), rank)
             if total + self._wait(place, samples[-3 * NEWEST:]) <= limit:
                 return int(place)
         return otherwise
