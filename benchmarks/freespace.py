@@ -8,7 +8,7 @@ import time
 import cv2
 import numpy as np
 
-from enet_ros.freespace.camera import Calibration, Camera
+from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.config import GroundConfig
 from enet_ros.freespace.ground import Ground
 from enet_ros.freespace_score import (
@@ -17,6 +17,7 @@ from enet_ros.freespace_score import (
     FIRST_SEED,
     Trial,
     build,
+    calibration_of,
     run_trials,
     table,
 )
@@ -73,9 +74,8 @@ def print_costs(street):
     free_space, labels = build(street), street.render(10).labels
     camera = street.camera
     drivable = np.array([label.drivable for label in CAMVID.classes] + [False] * 245)
-    calibration = Calibration(camera.width, camera.height, (0,) * 9, p=(
-        camera.fx, 0, camera.cx, 0, 0, camera.fy, camera.cy, 0, 0, 0, 1, 0))
-    model, pose = Camera(calibration, camera.width, camera.height, True), free_space.ground.pose
+    model = Camera(calibration_of(camera), camera.width, camera.height, True)
+    pose = free_space.ground.pose
     points = free_space.ground.points
     own = milliseconds(lambda: all_of(free_space(labels)), 100)
     print(f'\none frame of {camera.width}x{camera.height} on one core, median:')

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +19,7 @@ from enet_ros.freespace_score import (
     table,
 )
 from enet_ros.labels import CAMVID
+from enet_ros.output_folder import OutputFolder
 from enet_ros.postprocess import colorize
 from enet_ros.segmenter import Segmenter
 from enet_ros.synthetic import SyntheticStreet
@@ -98,6 +98,7 @@ def pitch_warning(pitch_error):
 
 def run(options):
     """Score, report and draw."""
+    folder = OutputFolder(options.out)
     segmenter = Segmenter.load(options.model, output_size=SIZE)
     trials = {'exact labels': Trial(), "the network's labels": Trial(segmenter=segmenter),
               '  pitch 1 degree too large': Trial(ONE_DEGREE),
@@ -119,8 +120,7 @@ def run(options):
         wrong = trials[f'  pitch 1 degree {name}'].score.mean_error
         print(f'pitch 1 degree {name}: the mean error of ranges grows from {100 * right:.1f} % to '
               f'{100 * wrong:.1f} %; warning: {pitch_warning(error)}')
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / 'freespace.png'
+    path = folder.path / 'freespace.png'
     write_sheet(path, contact_sheet('enet_ros: free space', rows, CAMVID, width=1760))
     print(f'picture   {path}')
 
@@ -130,7 +130,7 @@ def main():
     parser.add_argument('--streets', type=int, default=25, help='how many (default 25)')
     parser.add_argument('--frames', type=int, default=4, help='of each street (default 4)')
     parser.add_argument('--model', default='enet_camvid', help='a shipped model or a file')
-    parser.add_argument('--out', type=Path, default=Path('demo_output'),
+    parser.add_argument('--out', default='demo_output',
                         help='folder for the picture (default demo_output)')
     cv2.setNumThreads(1)
     try:

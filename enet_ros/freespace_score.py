@@ -61,13 +61,18 @@ def table(scores):
             *(f'{name:{NAME}}{score.row()}' for name, score in scores.items())]
 
 
+def calibration_of(camera):
+    """Return the Calibration of a street's camera."""
+    projection = (camera.fx, 0, camera.cx, 0, 0, camera.fy, camera.cy, 0, 0, 0, 1, 0)
+    return Calibration(camera.width, camera.height, (0,) * 9, p=projection)
+
+
 def build(street, pitch_error=0.0, config=CONFIG):
     """Return the FreeSpace of a street's camera, its pitch wrong by so many rad."""
     camera = street.camera
-    projection = (camera.fx, 0, camera.cx, 0, 0, camera.fy, camera.cy, 0, 0, 0, 1, 0)
-    calibration = Calibration(camera.width, camera.height, (0,) * 9, p=projection)
     pose = Pose.from_angles(0, 0, camera.height_m, 0, camera.pitch + pitch_error, 0)
-    return FreeSpace(calibration, pose, (camera.width, camera.height), street.labels, config)
+    return FreeSpace(calibration_of(camera), pose, (camera.width, camera.height), street.labels,
+                     config)
 
 
 @dataclasses.dataclass

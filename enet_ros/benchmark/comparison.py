@@ -34,8 +34,6 @@ from enet_ros.errors import BadInput
 FRAMES = 4
 ALONE_SIZE = 640, 360
 CAMERA_S = 5  # about what the frames of the camera take
-
-
 SEGNET_SLOW_S = 3  # a frame; from there on an engine's slower precisions are left out
 
 

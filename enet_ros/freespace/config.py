@@ -40,9 +40,9 @@ class ClassesConfig:
     """What the classes mean to somebody who drives."""
 
     drivable: tuple = live((), 'names of the classes that one can drive on; empty: as the '
-                              'label map says')
+                           'label map says')
     flat: tuple = live((), 'names of other classes that are flat ground, not for driving, but '
-                          'hiding nothing; empty: those of usual_flat that the label map has')
+                       'hiding nothing; empty: those of usual_flat that the label map has')
     usual_flat: tuple = live(('pavement', 'sidewalk', 'terrain'), 'names in lower snake case')
 
 
@@ -51,11 +51,11 @@ class GroundConfig:
     """How far the ground is read, and how obstacles stand on it."""
 
     pixel_length: float = live(0.5, 'metres of ground that a pixel covers at most; what is '
-                                  'farther away is unknown', minimum=0.01, maximum=10.0)
+                               'farther away is unknown', minimum=0.01, maximum=10.0)
     clearance: float = live(0.35, 'metres between the ground and a body on wheels, at most',
-                               minimum=0.0, maximum=1.0)
+                            minimum=0.0, maximum=1.0)
     span: float = live(3.5, 'metres between points where one body stands, at most; 0: bodies '
-                          'have no gaps below', minimum=0.0, maximum=20.0)
+                       'have no gaps below', minimum=0.0, maximum=20.0)
 
     def __post_init__(self):
         check(self)
@@ -115,12 +115,12 @@ class FusionConfig:
 
     enabled: bool = setting(False, 'put the grids of many frames together, by the odometry')
     taken: float = live(0.9, 'log-odds that a frame adds to a cell that is not drivable',
-                           minimum=0.0, maximum=10.0)
+                        minimum=0.0, maximum=10.0)
     free: float = live(0.6, 'log-odds that a frame takes from a cell that is drivable',
-                          minimum=0.0, maximum=10.0)
+                       minimum=0.0, maximum=10.0)
     limit: float = live(3.5, 'log-odds at most, either way', minimum=0.1, maximum=100.0)
     decided: float = live(0.5, 'log-odds from which a cell is not unknown',
-                             minimum=0.01, maximum=100.0)
+                          minimum=0.01, maximum=100.0)
     longest_step: float = live(2.0, 'metres that the base moves between frames, at most; '
                                'more is a jump', minimum=0.01, maximum=100.0)
     max_gap_ms: float = live(200.0, 'milliseconds between an image and the odometry next to it, '
