@@ -244,6 +244,7 @@ class Recipe:
     synthetic_share: float = value('share of synthetic streets in a batch',
                                    minimum=0.0, maximum=0.9)
     synthetic_frames: int = value('distinct synthetic frames', minimum=1)
+    augment_synthetic: bool = value('augment these too')
     class_weight_offset: float = value('c of the class weights 1 / ln(c + p)', minimum=1.0001)
     iou_share: float = value('weight of one minus the soft mean IoU', minimum=0.0)
     encoder_share: float = value("weight of the encoder's answer in the second stage",

@@ -104,6 +104,17 @@ def test_samples_of_the_papers_recipe_are_whole_frames():
                for frame, truth in frames)
 
 
+@pytest.mark.parametrize('augmented', [True, False])
+def test_synthetic_streets_are_left_as_they_are_where_the_recipe_says_so(augmented):
+    streets, real = list(SyntheticFrames(48, 48, 3, 1)), list(SyntheticFrames(48, 48, 4, 1))
+    samples = TrainingSamples(real, streets, load_recipe(changes={
+        'batch_size': 2, 'crop': 48, 'synthetic_share': 0.5, 'augment_synthetic': augmented}),
+        seed=0)
+    (street, _), (frame, _) = samples[0], samples[1]
+    assert np.array_equal(street, streets[0][0]) != augmented
+    assert not np.array_equal(frame, real[0][0])
+
+
 @pytest.mark.parametrize('wanted', [True, False])
 def test_drop_out_is_the_recipes_choice(wanted):
     heads = with_heads(ENet(3), drop_out=wanted)
@@ -114,7 +125,7 @@ def test_drop_out_is_the_recipes_choice(wanted):
 # Recipes
 
 def test_shipped_recipes():
-    assert set(recipe_files()) == {'best', 'continue', 'refine', 'paper', 'segnet'}
+    assert set(recipe_files()) == {'best', 'continue', 'refine', 'streets', 'paper', 'segnet'}
     paper = load_recipe('paper')
     assert (paper.learning_rate, paper.weight_decay, paper.batch_size) == (5e-4, 2e-4, 10)
     assert (paper.encoder_epochs, paper.class_weight_offset) == (300, 1.02)

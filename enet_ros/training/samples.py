@@ -37,7 +37,9 @@ class TrainingSamples(Dataset):
     def __getitem__(self, number):
         rng = np.random.default_rng((self.seed, 1, number))
         step, place = divmod(number, self.recipe.batch_size)
+        augment = self.recipe.augment
         if place < self.synthetic_per_batch:
+            augment = augment and self.recipe.augment_synthetic
             image, labels = self.synthetic[rng.integers(len(self.synthetic))]
         else:
             nth = step * self.real_per_batch + place - self.synthetic_per_batch
@@ -46,7 +48,7 @@ class TrainingSamples(Dataset):
             image, labels = self.real[order[nth]]
         crop = self.recipe.crop
         size = (crop, crop) if crop else labels.shape
-        if self.recipe.augment:
+        if augment:
             image, labels = random_crop(image, labels, size, rng, self.recipe.largest_scale)
             image = random_light(image, rng)
         elif crop:
