@@ -13,6 +13,7 @@ import numpy as np
 TOO_OLD, NO_TIME, LATE = 'too old on arrival', 'no time left', 'late'
 HORIZON = 2.0  # seconds that predictions look back: slow times are soon learnt, and forgotten
 PROBE_EVERY = 1.0  # seconds
+TELLING = 3  # frames: fewer do not tell the usual from a hiccup
 
 
 class StageTimer:
@@ -33,11 +34,11 @@ class StageTimer:
 class Recent:
     """The newest values of a measurement, for percentiles.
 
-    `size` of them at most; with a clock, none that are older than HORIZON.
+    `size` of them at most; with a clock, none that are older than HORIZON but the newest `least`.
     """
 
-    def __init__(self, size=300, clock=None):
-        self.clock = clock
+    def __init__(self, size=300, clock=None, least=0):
+        self.clock, self.least = clock, least
         self._values = deque(maxlen=size)  # (when, value)
 
     def add(self, value):
@@ -49,16 +50,16 @@ class Recent:
     def percentiles(self, *ranks):
         """Return the percentiles at `ranks` (0-100); NaN each where nothing was measured."""
         oldest = self.clock() - HORIZON if self.clock else 0.0
-        while self._values and self._values[0][0] < oldest:
+        while len(self._values) > self.least and self._values[0][0] < oldest:
             self._values.popleft()
         if not self._values:
             return [float('nan')] * len(ranks)
         return [float(value) for value in np.percentile([v for _, v in self._values], ranks)]
 
     def expected(self, rank):
-        """Return one percentile; zero where nothing was measured, so that one tries and sees."""
+        """Return one percentile; zero where too little was measured: one tries and sees."""
         value, = self.percentiles(rank)
-        return 0.0 if np.isnan(value) else value
+        return 0.0 if np.isnan(value) or len(self._values) < self.least else value
 
 
 class Budget:
@@ -69,7 +70,7 @@ class Budget:
 
     def __init__(self, clock):
         self.clock = clock
-        self._work = Recent(100, clock)
+        self._work = Recent(100, clock, least=TELLING)
         self._leaving = Recent(100, clock)
         self._last_work = -np.inf
 

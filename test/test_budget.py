@@ -75,6 +75,17 @@ def test_a_few_slow_frames_do_not_stop_the_others(budget, clock):
     assert budget.before_work(19, 50) == ''
 
 
+@pytest.mark.parametrize('seconds', [0.0, 60.0])
+def test_a_hiccup_of_the_first_frame_does_not_stop_the_next(budget, clock, seconds):
+    for milliseconds in (300, 30, 30):
+        work(budget, clock, milliseconds, frames=1)
+        clock.now += 0.1
+        assert budget.before_work(19, 50) == ''
+    clock.now += seconds
+    budget.before_work(0, 50)
+    assert budget.before_work(21, 50) == NO_TIME, 'the newest three are known'
+
+
 def test_what_would_leave_late_is_withheld(budget):
     assert budget.before_leaving(50, 50) == ''
     assert budget.before_leaving(50.01, 50) == LATE
