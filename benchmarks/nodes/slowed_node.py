@@ -1,7 +1,12 @@
-"""The segmentation node with engines that take `slowness` times as long; it changes any time."""
+"""The segmentation node with engines that are slowed down; both parameters change any time.
+
+Beside its own work an engine takes `slowness` - 1 times what `network_ms` has for its size, in the
+ladder's order, so that a hiccup of the machine is as long as it would be with a slow engine.
+"""
 
 import sys
 import time
+from functools import partial
 
 import cv2
 
@@ -10,16 +15,15 @@ from enet_ros.ros.spin import spin
 
 
 class SlowedEngine:
-    """An engine that takes `slowness()` times its own time."""
+    """An engine that takes `more()` milliseconds more than its own time."""
 
-    def __init__(self, engine, slowness):
-        self.engine, self.slowness = engine, slowness
+    def __init__(self, engine, more):
+        self.engine, self.more = engine, more
         self.name, self.reason, self.task = engine.name, engine.reason, engine.task
 
     def infer(self, image, confidence):
-        start = time.perf_counter()
         answer = self.engine.infer(image, confidence)
-        time.sleep((self.slowness() - 1) * (time.perf_counter() - start))
+        time.sleep(self.more() / 1e3)
         return answer
 
 
@@ -29,13 +33,17 @@ class SlowedNode(SegmentationNode):
     def __init__(self):
         super().__init__()
         self.declare_parameter('slowness', 1.0)
+        self.declare_parameter('network_ms', [0.0])
 
     def on_configure(self, state):
         result = super().on_configure(state)
-        for segmenter in self.ladder.segmenters.values() if self.ladder else ():
-            segmenter.engine = SlowedEngine(segmenter.engine,
-                                            lambda: self.get_parameter('slowness').value)
+        for place, segmenter in enumerate(self.ladder.segmenters.values() if self.ladder else ()):
+            segmenter.engine = SlowedEngine(segmenter.engine, partial(self._more, place))
         return result
+
+    def _more(self, place):
+        slowness, times = (self.get_parameter(name).value for name in ('slowness', 'network_ms'))
+        return (slowness - 1) * times[place]
 
 
 if __name__ == '__main__':
