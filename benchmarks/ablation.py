@@ -30,7 +30,7 @@ VARIANTS = {
     "no answer of the encoder's own in the second stage": {'encoder_share': 0.0},
     'no drop-out': {'drop_out': False},
     'no moving average': {'average_decay': 0.0},
-    'the rate a tenth every 100 passes, as in the paper': {'schedule': 'steps'},
+    'a constant rate, as in the first 100 passes of the paper': {'schedule': 'steps'},
     "the paper's optimiser and rate": {'optimizer': 'adam', 'learning_rate': 5e-4,
                                        'weight_decay': 2e-4},
 }
@@ -44,8 +44,9 @@ def main():
     parser.add_argument('--encoder-epochs', type=int, default=8)
     parser.add_argument('--epochs', type=int, default=16)
     parser.add_argument('--precision', default='bf16-mixed')
-    parser.add_argument('--variants', type=int, nargs='+', default=range(len(VARIANTS)),
-                        help='numbers, from 0; all if not given')
+    numbers = range(len(VARIANTS))
+    parser.add_argument('--variants', type=int, nargs='+', choices=numbers, default=numbers,
+                        help='their numbers; all if not given')
     options = parser.parse_args()
     print(f'{options.encoder_epochs} passes of the encoder, then {options.epochs} of the whole '
           f'network, {options.precision}')
@@ -62,16 +63,13 @@ def main():
 
 
 def run(options, number, changes):
-    """Train one variant, unless that is done; return the file of its last weights."""
+    """Train one variant, or go on with it; return the file of its last weights."""
     folder = options.out / str(number)
-    done = folder / 'done'
-    if not done.exists():
-        settings = {'encoder_epochs': options.encoder_epochs, 'epochs': options.epochs,
-                    'precision': options.precision, 'evaluate_every': 1000, **changes}
-        subprocess.run([sys.executable, '-m', 'enet_ros.cli', 'train', '--data', HELD_OUT,
-                        '--root', options.root, '--out', folder,
-                        *(option(*setting) for setting in settings.items())], check=True)
-        done.touch()
+    settings = {'encoder_epochs': options.encoder_epochs, 'epochs': options.epochs,
+                'precision': options.precision, 'evaluate_every': 1000, **changes}
+    subprocess.run([sys.executable, '-m', 'enet_ros.cli', 'train', '--data', HELD_OUT,
+                    '--root', options.root, '--out', folder,
+                    *(option(*setting) for setting in settings.items())], check=True)
     return folder / 'last.safetensors'
 
 
