@@ -69,8 +69,8 @@ def _parser():
         description='Segment the frames of a split as robots do, and print the scores of the '
         "papers, counted at the labels' own size. With --out, write report.json, confusion.png "
         'and the worst frames too.')
-    evaluate.add_argument('--data', default='camvid', help='camvid, cityscapes, sunrgbd, or the '
-                          '.yaml file that describes your own')
+    evaluate.add_argument('--data', default='camvid', help='camvid, cityscapes, sunrgbd, '
+                          'streets (drawn), or the .yaml file that describes your own')
     evaluate.add_argument('--root', default='', help='folder of the data set')
     evaluate.add_argument('--split', default='val', help='which frames')
     _add_model(evaluate)

@@ -91,6 +91,18 @@ def test_unknown_data_sets_are_told_those_known():
         open_dataset('kitti', '.')
 
 
+def test_unseen_streets_are_drawn_without_a_folder():
+    data = open_dataset('streets')
+    frames = data.splits['val']
+    assert data.labels == CAMVID and len(set(frames.names)) == len(frames) == 200
+    (first, truth), (again, _), (other, _) = frames[0], frames[0], frames[199]
+    assert first.shape == (360, 640, 3) and truth.shape == (360, 640)
+    assert (first == again).all() and (first != other).any()
+    assert frames.names[9] == 'street1000001_frame37'
+    with pytest.raises(BadInput, match="streets has no split 'train': .*synthetic_share"):
+        data.splits['train']
+
+
 def images_of(data, split='train'):
     return [file for _, file, _ in data.splits[split].files]
 

@@ -21,7 +21,7 @@ from enet_ros.ros.answer_checks import faults
 from enet_ros.ros.convert import array_to_image
 from enet_ros.ros.label_messages import label_map as label_map_message
 from enet_ros.ros.label_messages import label_set
-from enet_ros.training.datasets import SyntheticFrames
+from enet_ros.training.streets import SyntheticFrames
 
 RNG = np.random.default_rng(6)
 

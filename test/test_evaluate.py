@@ -14,8 +14,15 @@ from enet_ros.labels import CAMVID, CITYSCAPES, LabelClass, LabelSet
 from enet_ros.segmenter import Segmenter
 from enet_ros.training.confusion_picture import CELL, DARKEST, confusion_picture
 from enet_ros.training.datasets import open_dataset
-from enet_ros.training.evaluate import Evaluation, evaluate, require_classes_of
+from enet_ros.training.evaluate import (
+    Evaluation,
+    evaluate,
+    evaluate_split,
+    require_classes_of,
+)
+from enet_ros.training.frames import Dataset
 from enet_ros.training.metrics import ConfusionMatrix
+from enet_ros.training.streets import SyntheticFrames
 
 
 def make_model(path, labels):
@@ -94,6 +101,14 @@ def test_instances_and_categories_of_cityscapes(tmp_path, capsys):
     scores = json.loads((tmp_path / 'out/report.json').read_text())['scores']
     assert scores['iiou']['car'] is not None
     assert scores['category_iou']['human'] in (None, 0.0)  # none there, at most answered
+
+
+def test_streets_that_are_drawn(tiny_model):
+    segmenter, frames = Segmenter.load(tiny_model, engine='torch'), SyntheticFrames(64, 48, 5, 3)
+    evaluation = evaluate_split(segmenter, Dataset('streets', CAMVID, (64, 48), {'val': frames}),
+                                'val')
+    assert evaluation.matrix.counts.sum() > 0
+    assert (evaluation.matrix.counts == evaluate(segmenter, frames).counts).all()
 
 
 def test_data_of_ones_own(tmp_path, capsys):

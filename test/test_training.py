@@ -19,12 +19,13 @@ from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELLED
 from enet_ros.models.enet import ENet
 from enet_ros.training.augment import random_crop, random_light
-from enet_ros.training.datasets import FolderFrames, SyntheticFrames
+from enet_ros.training.frames import FolderFrames
 from enet_ros.training.loss import class_weights, segmentation_loss
 from enet_ros.training.objective import with_heads
 from enet_ros.training.recipe import load_recipe, recipe_files
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
+from enet_ros.training.streets import SyntheticFrames
 from enet_ros.training.train import train
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'

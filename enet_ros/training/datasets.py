@@ -1,4 +1,4 @@
-"""The data sets by name, and frames from the synthetic street."""
+"""The data sets by name."""
 
 from functools import partial
 from pathlib import Path
@@ -7,26 +7,28 @@ import numpy as np
 
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
-from enet_ros.synthetic import SyntheticStreet
 from enet_ros.training.cityscapes import open_cityscapes
 from enet_ros.training.folder import open_folder
 from enet_ros.training.frames import Dataset, FolderFrames, Splits, find_splits
+from enet_ros.training.streets import open_streets
 from enet_ros.training.sunrgbd import open_sunrgbd
 
 
 def open_dataset(data, root=''):
     """Return the Dataset that `data` names, its frames not yet read.
 
-    data is one of DATASETS or the path of a YAML file that describes folders of images and
-    labels. root is the data set's folder; a YAML file may do without. Raise BadInput where there
-    is no such data set.
+    data is one of DATASETS, `streets`, which are drawn, or the path of a YAML file that describes
+    folders of images and labels. root is the data set's folder; a YAML file may do without. Raise
+    BadInput where there is no such data set.
     """
     data = str(data)
     if data.endswith(('.yaml', '.yml')):
         return open_folder(data, root)
+    if data == 'streets':
+        return open_streets()
     if data not in DATASETS:
-        raise BadInput(f'data set {data!r} is not known; take {", ".join(DATASETS)} or the path '
-                       'of a .yaml file that describes your own')
+        raise BadInput(f'data set {data!r} is not known; take {", ".join(DATASETS)}, streets or '
+                       'the path of a .yaml file that describes your own')
     if not root:
         raise BadInput(f'data set {data} needs its folder; give it as root')
     return DATASETS[data](Path(root).expanduser())
@@ -61,32 +63,3 @@ DATASETS = {
     'sunrgbd': open_sunrgbd,
     'sunrgbd-heldout': partial(open_sunrgbd, held_out=True),
 }
-
-
-class SyntheticFrames:
-    """Frames of synthetic streets: a few, far apart, of each seed.
-
-    Items are (image uint8 (H, W, 3) RGB, labels uint8 (H, W)) with CamVid's ids.
-    """
-
-    FRAMES_PER_STREET = 8
-    FRAMES_APART = 37
-
-    def __init__(self, width, height, first_seed, count):
-        self.size = width, height
-        self.first_seed = first_seed
-        self.count = count
-        self.street = self.seed = None
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, index):
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        street, frame = divmod(index, self.FRAMES_PER_STREET)
-        seed = self.first_seed + street
-        if seed != self.seed:
-            self.street, self.seed = SyntheticStreet(*self.size, seed=seed), seed
-        frame = self.street.render(frame * self.FRAMES_APART)
-        return frame.image, frame.labels

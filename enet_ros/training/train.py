@@ -15,7 +15,7 @@ from enet_ros.config import NORMALISATIONS
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
 from enet_ros.segmenter import Segmenter
-from enet_ros.training.datasets import SyntheticFrames, open_dataset
+from enet_ros.training.datasets import open_dataset
 from enet_ros.training.evaluate import describe, evaluate
 from enet_ros.training.fabric import make_fabric
 from enet_ros.training.frames import ResizedFrames
@@ -24,9 +24,8 @@ from enet_ros.training.objective import EncoderAnswer, Objective, with_heads
 from enet_ros.training.progress import Progress
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
+from enet_ros.training.streets import TRAIN_STREETS, UNSEEN_STREETS, SyntheticFrames
 
-# Held-out streets start far above the training streets' seeds.
-TRAIN_STREETS, EVALUATION_STREETS = 1_000, 1_000_000
 KEPT_BYTES = 4e9  # frames that need more memory than this are read from disk each time
 OPTIMIZERS = {'adamw': torch.optim.AdamW, 'adam': torch.optim.Adam}
 
@@ -54,7 +53,7 @@ def train(config, recipe):
     scored = {'val': frames['val']}
     if streets:
         # Drawn once, as they are scored again and again.
-        scored['streets'] = list(SyntheticFrames(*dataset.size, EVALUATION_STREETS,
+        scored['streets'] = list(SyntheticFrames(*dataset.size, UNSEEN_STREETS,
                                                  config.scored_streets))
 
     run = Run(fabric, config, recipe, dataset, samples, counts['train'])
