@@ -9,12 +9,18 @@ from enet_ros.errors import BadInput
 from enet_ros.output_folder import OutputFolder
 
 PAPER_SIZE = 640, 360  # of the paper's hardware table
+_EXPLANATION = (  # of the tables of the sizes
+    'Bold: engines of this package. Plain: eager PyTorch in float32, channels first, NumPy before '
+    'and after. All took turns in rounds, slow ones in fewer. Ratios are medians over the rounds '
+    'that both took part in, so they can differ a little from those of the medians shown. The p95 '
+    'of so few frames as SegNet has is about the slowest.')
 
 
 def markdown(results):
     """Return a comparison's results as Markdown."""
     parts = [_header(results), _targets(results)]
     parts += [_size(size) for size in results['sizes']]
+    parts += [_EXPLANATION] if results['sizes'] else []
     parts += [part(results) for part in (_camera, _alone, _costs, _paper_times, _left_out)]
     return '\n\n'.join(part for part in parts if part) + '\n'
 
@@ -111,12 +117,7 @@ def _size(size):
     table = _table(['', 'ENet ms', 'p95', 'rounds', 'frames/s', 'x plain', 'labels = fp32',
                     'SegNet ms', 'p95', 'rounds', 'x plain', 'labels = fp32', 'ENet x SegNet'],
                    lines, 1)
-    return (f'### {size["width"]}x{size["height"]}\n\n{table}\n\n'
-            'Bold: engines of this package. Plain: eager PyTorch in float32, channels first, '
-            'NumPy before and after. All took turns in rounds, slow ones in fewer. Ratios are '
-            'medians over the rounds that both took part in, so they can differ a little from '
-            'those of the medians shown. The p95 of so few frames as SegNet has is about the '
-            'slowest.')
+    return f'### {size["width"]}x{size["height"]}\n\n{table}'
 
 
 def _times(row):
