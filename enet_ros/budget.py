@@ -13,7 +13,7 @@ import numpy as np
 TOO_OLD, NO_TIME, LATE = 'too old on arrival', 'no time left', 'late'
 HORIZON = 2.0  # seconds that predictions look back: slow times are soon learnt, and forgotten
 PROBE_EVERY = 1.0  # seconds
-TELLING = 3  # frames: fewer do not tell the usual from a hiccup
+TELLING = 3  # frames: fewer do not tell the usual from a hiccup, unless they took long
 
 
 class StageTimer:
@@ -47,19 +47,22 @@ class Recent:
     def clear(self):
         self._values.clear()
 
-    def percentiles(self, *ranks):
-        """Return the percentiles at `ranks` (0-100); NaN each where nothing was measured."""
+    def values(self):
+        """Return the values, oldest first."""
         oldest = self.clock() - HORIZON if self.clock else 0.0
         while len(self._values) > self.least and self._values[0][0] < oldest:
             self._values.popleft()
-        if not self._values:
-            return [float('nan')] * len(ranks)
-        return [float(value) for value in np.percentile([v for _, v in self._values], ranks)]
+        return [value for _, value in self._values]
+
+    def percentiles(self, *ranks):
+        """Return the percentiles at `ranks` (0-100); NaN each where nothing was measured."""
+        values = self.values() or [float('nan')]
+        return [float(value) for value in np.percentile(values, ranks)]
 
     def expected(self, rank):
-        """Return one percentile; zero where too little was measured: one tries and sees."""
+        """Return one percentile; zero where nothing was measured, so that one tries and sees."""
         value, = self.percentiles(rank)
-        return 0.0 if np.isnan(value) or len(self._values) < self.least else value
+        return 0.0 if np.isnan(value) else value
 
 
 class Budget:
@@ -81,9 +84,9 @@ class Budget:
         """Drop a frame that would rather not be in time; try one a second in any case.
 
         The median decides: a frame with an even chance is worth the work, for what is late in
-        the end is withheld.
+        the end is withheld. The first few are tried: one of them may have met a hiccup.
         """
-        in_time = not budget or age + self.likely_work() <= budget
+        in_time = not budget or not self._telling() or age + self.likely_work() <= budget
         if not in_time and self.clock() - self._last_work < PROBE_EVERY:
             return NO_TIME
         self._last_work = self.clock()
@@ -92,6 +95,10 @@ class Budget:
     def before_leaving(self, age, budget):
         """Withhold a frame that would leave late; publishing itself takes time too."""
         return LATE if 0 < budget < age + self._leaving.expected(95) else ''
+
+    def _telling(self):
+        worked = self._work.values()
+        return len(worked) >= TELLING or sum(worked) > 1e3 * PROBE_EVERY
 
     def likely_work(self):
         """Return the milliseconds that a frame likely takes, from being taken up until it left."""

@@ -6,7 +6,7 @@ import numpy as np
 
 WINDOW = 200  # frames that a decision looks back
 MISSES = WINDOW // 20  # that may be late among them: the 95th percentile has to fit
-IN_A_ROW = 5  # late ones are more than a hiccup
+IN_A_ROW, LASTING = 5, 0.3  # so many, over so many seconds, are more than a hiccup
 NEWEST = 15  # frames that foretell how another size would do
 BUSY = 0.95  # share of the time at work, from which on frames have to wait for each other
 MARGIN = 0.1  # of the budget, to be left free where a larger size is tried
@@ -47,16 +47,17 @@ class SizePolicy:
 
     def choose(self, budget):
         """Return the size for the next frame under a budget in milliseconds."""
-        if len(self.sizes) == 1 or len(self._seen) < IN_A_ROW:
-            return self.size
         seen, smallest = np.array(self._seen), len(self.sizes) - 1
+        if len(self.sizes) == 1 or not _lasts(seen):
+            return self.size
         # Frames that no size could save say nothing about sizes, unless there are no others.
         savable = self._totals(seen, smallest) <= budget
         telling = seen[savable]
         late = self._totals(telling, self._place) > budget
+        streak = telling[np.flatnonzero(np.append(True, ~late))[-1]:]  # since the last in time
         if not savable[-NEWEST:].any():
             self._move(smallest)
-        elif late.sum() > MISSES or late.size >= IN_A_ROW and late[-IN_A_ROW:].all():
+        elif late.sum() > MISSES or _lasts(streak):
             smaller = range(self._place + 1, len(self.sizes))
             # The newest show what made them late; a size that saves most of them is worth a try.
             self._move(self._largest(smaller, telling[-IN_A_ROW:], budget, smallest, rank=75))
@@ -110,3 +111,8 @@ class SizePolicy:
         self._on_trial = place < old
         self._place, self._since = place, now
         self._seen.clear()
+
+
+def _lasts(samples):
+    """Return whether samples are more than a hiccup."""
+    return len(samples) >= IN_A_ROW and samples[-1, 0] - samples[0, 0] >= LASTING

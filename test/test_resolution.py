@@ -24,6 +24,7 @@ class Robot:
         self.taken = [-1] * cameras  # number of the newest frame of each camera
         self.served = [0] * cameras  # turns
         self.inference = 0.0
+        self.cold = 0.0  # milliseconds that the first frame at another size takes longer
         self.changes, self.published = [], []  # (when, size), (camera, age)
 
     def clock(self):
@@ -62,7 +63,8 @@ class Robot:
             self.policy.saw(age, budget.likely_work(), self.inference)
             return
         self.inference = (COSTS[SIZES.index(size)] * self.slowness
-                          * max(self.random.gauss(1, self.noise), 0.5))
+                          * max(self.random.gauss(1, self.noise), 0.5)
+                          + self.cold * (size != before))
         work = self.inference + REST
         self.now += work / 1e3
         budget.worked(work)
@@ -112,6 +114,15 @@ def test_overload_drops_but_never_lags():
     assert robot.policy.size == SIZES[-1]
     assert len(robot.published) >= 30
     assert all(age <= 250 for _, age in robot.published)
+
+
+@pytest.mark.parametrize('rate', [5, 9.5, 12])
+def test_a_slow_first_frame_at_a_size_does_not_condemn_it(rate):
+    robot = Robot(rate=rate, budget=84.0, slowness=4.0)
+    robot.cold = 300.0
+    robot.run(15)
+    assert [size for _, size in robot.changes] == [(480, 270)]
+    assert len(robot.published) >= 12 * rate
 
 
 def test_a_size_that_cannot_keep_up_is_not_tried_again_and_again():
