@@ -2,14 +2,14 @@
 #
 #   ROS_DISTRO=kilted   the ROS 2 wheels to use (default jazzy; a sourced ROS 2 comes first)
 #   PYTHON=python3.12   the Python to use (default python3)
-#   SOURCE=folder       what the demo's camera shows: synthetic, a folder, a video, a camera index
+#   SOURCE=folder       what the demo's camera shows: synthetic, a folder, a video, a rosbag2, a camera index
 #   TESTS=test/x.py     what to test, and options of pytest
 
 SOURCE ?= synthetic
 TESTS ?= test
 
 help:
-	@echo 'make demo   segment a camera through ROS 2 nodes (SOURCE=synthetic, folder, video, index)'
+	@echo 'make demo   segment a camera through ROS 2 nodes (SOURCE=synthetic, folder, video, rosbag2, index)'
 	@echo 'make demo-freespace   score and draw free space on synthetic streets'
 	@echo 'make test   run all tests'
 	@echo 'make shell  open a shell in which the nodes and the enet command run'

@@ -1,6 +1,6 @@
 """What each choice of the default recipe is worth, after a short training.
 
-    python benchmarks/ablation.py CAMVID OUT
+    scripts/run python benchmarks/ablation.py CAMVID OUT
 
 Trains from random weights once by the recipe, and once more for each choice, without that choice
 or with another seed. All train without drive 0001TP of CamVid, and the last weights are scored

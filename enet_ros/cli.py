@@ -58,7 +58,7 @@ def _parser():
         description='Train a network. A run that was interrupted goes on when the same command '
         'is given again. Settings of the recipe that are given here go before its own.')
     train.add_argument('--recipe', default='best', help='name of a shipped recipe (best, '
-                       'continue, paper, segnet) or a .yaml file')
+                       'continue, refine, streets, paper, segnet) or a .yaml file')
     for item in (*fields(RunConfig), *fields(Recipe)):
         _add_setting(train, item)
     train.set_defaults(run=_train)
@@ -72,7 +72,7 @@ def _parser():
     evaluate.add_argument('--data', default='camvid', help='camvid, cityscapes, sunrgbd, '
                           'streets (drawn), or the .yaml file that describes your own')
     evaluate.add_argument('--root', default='', help='folder of the data set')
-    evaluate.add_argument('--split', default='val', help='which frames')
+    evaluate.add_argument('--split', default='val', help='which frames; of sunrgbd: test')
     _add_model(evaluate)
     evaluate.add_argument('--out', help='folder for the report')
     evaluate.add_argument('--worst', type=int, default=8,
@@ -91,8 +91,11 @@ def _add_setting(command, item):
     """Add the option that sets a field of a config."""
     kind = ({'action': argparse.BooleanOptionalAction} if item.type is bool
             else {'type': item.type})
+    text = item.metadata['description']
+    if 'choices' in item.metadata:
+        text += f' ({", ".join(item.metadata["choices"])})'
     command.add_argument(
-        f'--{item.name.replace("_", "-")}', help=item.metadata['description'],
+        f'--{item.name.replace("_", "-")}', help=text,
         default=argparse.SUPPRESS if item.default is MISSING else item.default, **kind)
 
 

@@ -70,11 +70,12 @@ class ModelConfig:
     path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file',
                         reloaded=True)
     engine: str = setting('auto', 'runtime of the network; tensorrt is that of ONNX Runtime, '
-                          'auto takes the fastest that is installed', choices=ENGINES)
+                          'auto takes torch on a GPU, else openvino, else torch', choices=ENGINES)
     device: str = setting('auto', 'where it runs; auto takes a GPU if there is one',
                           choices=DEVICES)
-    precision: str = setting('auto', 'of the arithmetic; auto takes the fastest that the engine '
-                             'and the processor are made for', choices=PRECISIONS)
+    precision: str = setting('auto', 'of the arithmetic; auto takes float16 on a GPU, bfloat16 '
+                             'with openvino where the processor has it, else float32',
+                             choices=PRECISIONS)
     threads: int = setting(0, 'threads of the network on a CPU; 0: one a core',
                            minimum=0, maximum=256)
     compile: bool = setting(False, 'let the engine torch compile the network: minutes at the '
@@ -275,7 +276,7 @@ class Recipe:
 class RunConfig:
     """What a training run learns from, where it runs and what it writes."""
 
-    data: str = setting('camvid', 'data set: camvid, cityscapes, sunrgbd or a .yaml file')
+    data: str = setting('camvid', 'data set: camvid, cityscapes, sunrgbd-heldout or a .yaml file')
     root: str = setting('', "the data set's folder")
     out: str = setting('runs/enet', 'folder for checkpoints and logs; a run in it is continued')
     initial: str = setting('', 'checkpoint to start from; empty: random weights')

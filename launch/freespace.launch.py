@@ -4,9 +4,15 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetLaunchConfiguration,
+)
 from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, SetRemap
 
 from enet_ros.errors import BadInput
@@ -26,26 +32,26 @@ def generate_launch_description():
     return LaunchDescription([
         *(DeclareLaunchArgument(name, default_value=default, description=description)
           for name, (default, description) in ARGUMENTS.items()),
-        OpaqueFunction(function=nodes),
+        OpaqueFunction(function=executable),
+        SetRemap('odom', LaunchConfiguration('odom')),
+        IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SEGMENT))),
+        OpaqueFunction(function=free_space),
     ])
 
 
-def nodes(context):
-    """Return what segment.launch.py starts, and the free space node."""
-    values = context.launch_configurations
-    if values['processes'] not in EXECUTABLES:
-        raise BadInput(f'processes is {values["processes"]!r}; choose one or two')
-    segmentation = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(SEGMENT)),
-        launch_arguments={'executable': EXECUTABLES[values['processes']]}.items())
-    apart = values['processes'] == 'two'
-    return [SetRemap('odom', values['odom']), segmentation,
-            *([OpaqueFunction(function=free_space)] if apart else [])]
+def executable(context):
+    """Return what has segment.launch.py start the one process or the first of two."""
+    processes = context.launch_configurations['processes']
+    if processes not in EXECUTABLES:
+        raise BadInput(f'processes is {processes!r}; choose one or two')
+    return [SetLaunchConfiguration('executable', EXECUTABLES[processes])]
 
 
 def free_space(context):
-    """Return the free space node in a process of its own, and what starts it."""
+    """Return the free space node in a process of its own, if it has one, and what starts it."""
     values = context.launch_configurations
+    if values['processes'] == 'one':
+        return []
     node = LifecycleNode(
         package='enet_ros', executable='freespace_node', name='freespace_node',
         namespace=values['namespace'], output='screen', parameters=[values['params_file']],

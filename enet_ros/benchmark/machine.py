@@ -21,7 +21,7 @@ def describe_machine():
         'memory_gib': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2 ** 30),
         'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         'load': round(os.getloadavg()[0], 2),
-        'system': f'{platform.system()} {platform.release()}',
+        'system': f'{platform.system()} {platform.release().partition("-")[0]}',
         'versions': {'python': platform.python_version(), **_versions()},
     }
 
