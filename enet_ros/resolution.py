@@ -8,6 +8,7 @@ WINDOW = 200  # frames that a decision looks back
 MISSES = WINDOW // 20  # that may be late among them: the 95th percentile has to fit
 IN_A_ROW, LASTING = 5, 0.3  # so many, over so many seconds, are more than a hiccup
 NEWEST = 15  # frames that foretell how another size would do
+PAUSE = 3.0  # seconds without frames, after which earlier ones tell nothing of their rate
 BUSY = 0.95  # share of the time at work, from which on frames have to wait for each other
 MARGIN = 0.1  # of the budget, to be left free where a larger size is tried
 PATIENCE = 1.0  # seconds at a size before a larger one is tried
@@ -43,12 +44,17 @@ class SizePolicy:
 
         In milliseconds: its age when it was taken up, all work on it, and the network's part.
         """
-        self._seen.append((self.clock(), age, work, inference))
+        now = self.clock()
+        if self._seen and now - self._seen[-1][0] > PAUSE:
+            self._seen.clear()
+        self._seen.append((now, age, work, inference))
 
     def choose(self, budget):
         """Return the size for the next frame under a budget in milliseconds."""
+        if len(self.sizes) == 1:
+            return self.size
         seen, smallest = np.array(self._seen), len(self.sizes) - 1
-        if len(self.sizes) == 1 or not _lasts(seen):
+        if not _lasts(seen):
             return self.size
         # Frames that no size could save say nothing about sizes, unless there are no others.
         savable = self._totals(seen, smallest) <= budget

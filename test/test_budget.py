@@ -95,6 +95,20 @@ def test_what_would_leave_late_is_withheld(budget):
     assert budget.before_leaving(48.1, 50) == LATE
 
 
+def test_a_frame_that_is_late_already_is_not_tried(budget):
+    assert budget.before_work(50.1, 50) == '', 'one a second'
+    assert budget.before_work(50.1, 50) == NO_TIME
+
+
+@pytest.mark.parametrize('before', [0, 1, 10])
+def test_a_hiccup_in_leaving_does_not_withhold_the_next(budget, before):
+    for milliseconds in [1.0] * before + [60.0]:
+        budget.left(milliseconds)
+    assert budget.before_leaving(48, 50) == ''
+    budget.left(60.0)
+    assert budget.before_leaving(48, 50) == LATE
+
+
 def test_one_frame_a_second_is_tried_where_all_would_be_dropped(budget, clock):
     work(budget, clock, 80)
     tried = []

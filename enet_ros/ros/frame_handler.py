@@ -45,10 +45,13 @@ class FrameHandler(StreamHandler):
             self.ladder.policy.saw(age, stream.budget.likely_work(), self._inference)
             return self.drop(stream, arrival, reason, timer.milliseconds)
         answer = Answer(stream, arrival, segmenter, self._painters[stream], timer, wanted)
+        began = time.monotonic()
         results = answer.results()
         ready = self.clock()
         work = 1e3 * (ready - started)
-        self._inference = timer.milliseconds['inference']
+        # Stages are real time; ages, in simulation, may run faster or slower.
+        self._inference = work * timer.milliseconds['inference'] / (
+            1e3 * (time.monotonic() - began))
         stream.budget.worked(work)
         self.ladder.policy.saw(age, work, self._inference)
         age = arrival.age(ready)
