@@ -67,6 +67,19 @@ def test_scales_reach_up_to_the_largest_and_down_to_one_by_it(largest):
     assert min(widths) >= 1 / largest - 0.06 and max(widths) <= largest + 0.06
 
 
+@pytest.mark.parametrize('flips', [False, True])
+def test_crops_at_the_own_scale_are_not_blurred(flips):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 50, 3), np.uint8)
+    labels = image[..., 0] % 11
+    for _ in range(10):
+        cropped, truth = random_crop(image, labels, (24, 16), rng, 1.0, flips)
+        assert (cropped[..., 0] % 11 == truth).all()
+        places = np.lib.stride_tricks.sliding_window_view(image, (24, 16), (0, 1))
+        assert any((places == each.transpose(2, 0, 1)).all((2, 3, 4)).any()
+                   for each in (cropped, cropped[:, ::-1])[:1 + flips])
+
+
 def test_light_changes_images_within_reason():
     rng = np.random.default_rng(0)
     image = rng.integers(60, 190, (20, 20, 3), np.uint8)
@@ -166,6 +179,11 @@ def test_one_cycle_rises_and_falls():
     assert shares[10] == 1.0 == max(shares)
     assert shares[:11] == sorted(shares[:11]) and shares[10:] == sorted(shares[10:], reverse=True)
     assert shares[100] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize('schedule', ['one_cycle', 'steps'])
+def test_a_stage_may_begin_within_the_pass_before(schedule):
+    assert rate_share(schedule, -0.01, 2) == rate_share(schedule, 0, 2)
 
 
 def test_steps_fall_to_a_tenth_every_hundred_epochs():

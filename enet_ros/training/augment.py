@@ -11,7 +11,8 @@ def random_crop(image, labels, size, rng, largest_scale=2.0, flips=True):
 
     image uint8 (H, W, 3), labels uint8 (H, W), size (height, width) in pixels -> the same of
     that size. The scale is drawn evenly in its logarithm up to `largest_scale` and down to one by
-    it; where the scaled frame is smaller than the crop, the rest is grey and unlabelled.
+    it; where the scaled frame is smaller than the crop, the rest is grey and unlabelled. With a
+    largest scale of 1 the crop has the frame's own pixels.
     """
     height, width = size
     scale = largest_scale ** rng.uniform(-1.0, 1.0)
@@ -19,6 +20,8 @@ def random_crop(image, labels, size, rng, largest_scale=2.0, flips=True):
     scaled_width, scaled_height = image.shape[1] * scale, image.shape[0] * scale
     left = rng.uniform(min(0.0, scaled_width - width), max(0.0, scaled_width - width))
     top = rng.uniform(min(0.0, scaled_height - height), max(0.0, scaled_height - height))
+    if largest_scale == 1.0:  # whole pixels, so that nothing is resampled and blurred
+        left, top = round(left), round(top)
     # Both maps take pixel centres to pixel centres: x -> scale * (x + 0.5) - 0.5 - left.
     matrix = np.array([[scale, 0.0, 0.5 * scale - 0.5 - left],
                        [0.0, scale, 0.5 * scale - 0.5 - top]])

@@ -11,6 +11,7 @@ def rate_share(schedule, epoch, epochs):
     one_cycle: up in a straight line over the first tenth, then down to nothing along half a
     cosine. steps: a tenth of the last every STEPS_EPOCHS.
     """
+    epoch = max(0.0, epoch)  # a stage may begin within the last pass of the one before
     if schedule == 'steps':
         return 0.1 ** (epoch // STEPS_EPOCHS)
     progress, rise = min(1.0, epoch / epochs), 0.1
