@@ -92,11 +92,17 @@ def check_costmap(path, labels):
     for where, source in sources:
         named = []
         for kind in source['class_types']:
+            if not isinstance(kind, str):
+                raise BadInput(f'{path}: {where}.class_types has {kind!r}; each must be a text')
             entry = source.get(kind)
-            if not isinstance(entry, dict) or not entry.get('classes'):
+            classes = entry.get('classes') if isinstance(entry, dict) else None
+            if not classes:
                 raise BadInput(f'{path}: {where}.{kind} has no classes; name some, or take it out '
                                'of class_types')
-            named += entry['classes']
+            if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+                raise BadInput(f'{path}: {where}.{kind}.classes is {classes!r}; it must be a list '
+                               "of texts, such as ['Road']")
+            named += classes
         _compare(f'{path}: {where}', named, labels)
     return named
 

@@ -69,12 +69,29 @@ def test_noise_is_outvoted_and_change_is_learnt(fusion):
     assert (fused == 0).all()
 
 
-@pytest.mark.parametrize('pose, message', [((50.0, 0.0, 0.0), 'jumps by 50.00 m'),
-                                           ((float('nan'), 0.0, 0.0), 'finite')])
-def test_a_jump_is_refused_and_then_all_is_well_again(fusion, pose, message):
+@pytest.mark.parametrize('pose, words', [((50.0, 0.0, 0.0), 'jumps by 50.00 m and 0.00 rad'),
+                                         ((0.0, 0.0, np.pi), 'jumps by 0.00 m and 3.14 rad'),
+                                         ((0.0, 0.5, -1.5), 'and 1.50 rad')])
+def test_after_a_jump_frames_count_anew(fusion, pose, words):
     free = np.zeros(GRID.shape, np.int8)
     fusion.add(free, 0.0, 0.0, 0.0)
-    with pytest.raises(BadInput, match=message):
-        fusion.add(free, *pose)
-    next_x = np.nan_to_num(pose[0])
-    assert (fusion.add(free, next_x, 0.0, 0.0) == 0).all()
+    assert (fusion.add(UNKNOWN, *pose) == -1).all() and words in fusion.jump
+    assert (fusion.add(free, *pose) == 0).mean() > 0.99 and fusion.jump == ''
+
+
+def test_turning_past_half_a_turn_is_no_jump(fusion):
+    for yaw in (3.1, -3.1, 3.1):
+        fusion.add(UNKNOWN, 0.0, 0.0, yaw)
+        assert fusion.jump == ''
+
+
+def test_too_fast_a_base_has_each_frame_alone(fusion):
+    free = np.zeros(GRID.shape, np.int8)
+    for step in range(20):
+        assert (fusion.add(free, 2.5 * step, 0.0, 0.0) == 0).all()
+        assert (fusion.jump != '') == (step > 0)
+
+
+def test_odometry_that_is_no_number_is_refused(fusion):
+    with pytest.raises(BadInput, match='finite'):
+        fusion.add(UNKNOWN, float('nan'), 0.0, 0.0)

@@ -69,8 +69,8 @@ def test_frames_that_cannot_be_used(free_space, probe):
     assert node.alive and 'Traceback' not in node.output()
 
 
-def refused(source, probe, make, words, what):
-    """Send frames until the diagnostics say why; none of them may be answered."""
+def refused(source, probe, make, words, what, topics=(SCAN, GRID)):
+    """Send frames until the diagnostics say why; none of them may be answered on topics."""
     sent = []
 
     def said():
@@ -80,7 +80,7 @@ def refused(source, probe, make, words, what):
 
     probe.wait(said, f'the report of {what}')
     probe.spin(0.2)
-    assert not any(answer_to(probe, topic, label) for topic in (SCAN, GRID) for label in sent)
+    assert not any(answer_to(probe, topic, label) for topic in topics for label in sent)
 
 
 def test_camera_info_of_another_size_is_scaled(free_space, probe):
@@ -152,7 +152,8 @@ def test_bad_settings_fail_configure_with_a_reason(start_node, probe, bad, good,
 
 def test_grids_are_fused_by_odometry(free_space, probe):
     _, source = free_space({'fusion.enabled': True}, topics=[SCAN, GRID])
-    refused(source, probe, source.frame, 'no odometry came', 'missing odometry')
+    refused(source, probe, source.frame, 'no odometry came', 'missing odometry', [GRID])
+    source.send_until(answered(probe, SCAN))
 
     def at(x, child='base_link', age=0.0):
         def make():
@@ -178,11 +179,20 @@ def test_grids_are_fused_by_odometry(free_space, probe):
     fused = np.reshape(answer_to(probe, GRID, moved).data, (40, 40))
     middle = alone.shape[0] // 2
     assert np.argmax(alone[middle] == 100) - np.argmax(fused[middle] == 100) == 5
-    refused(source, probe, frames(at(1.0, 'rear_axle')), "is that of 'rear_axle'", 'another frame')
-    refused(source, probe, frames(at(1.0, age=3.0)), 's away, more than 0.2', 'stale odometry')
+    # What the map does not depend on does not make it forgotten.
+    assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
+    again = source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
+    np.testing.assert_array_equal(answer_to(probe, GRID, again).data, fused.ravel())
+    refused(source, probe, frames(at(1.0, 'rear_axle')), "is that of 'rear_axle'", 'another frame',
+            [GRID])
     source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
-    source.send(frames(at(30.0))())
+    refused(source, probe, frames(at(1.0, age=3.0)), 's away, more than 0.2', 'stale odometry',
+            [GRID])
+    source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
+    jumped = source.send(frames(at(30.0))())['label']
     probe.wait(lambda: 'jumps by 29.00 m' in probe.status(NODE).message, 'the report of a jump')
+    probe.wait(lambda: answer_to(probe, GRID, jumped), 'the grid of that frame alone')
+    assert set(answer_to(probe, GRID, jumped).data) == {-1}
     source.send_until(answered(probe, SCAN, GRID), make=frames(at(30.0)))
 
 

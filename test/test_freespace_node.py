@@ -61,6 +61,9 @@ def test_every_output_is_that_of_the_core(free_space, probe):
     np.testing.assert_allclose(bearings, space.scan.bearings, atol=1e-4)
     assert scan.angle_max == pytest.approx(bearings[-1], abs=1e-4)
     assert 0 < scan.range_min < np.nanmin(scan.ranges) < 4.5 < scan.range_max
+    told = {entry.key: entry.value for entry in probe.status(NODE).values}
+    assert (told['scan range_min, range_max in metres']
+            == f'{scan.range_min:.2f}, {scan.range_max:.2f}')
 
     points = cloud(got[POINTS])[0]
     np.testing.assert_array_equal(np.c_[points['x'], points['y']], view.points.xy)

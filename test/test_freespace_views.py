@@ -8,10 +8,18 @@ from made_scenes import BOX, FLOOR, PAVEMENT, TRUCK, YARD, Block, pinhole, see
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.camera import Calibration
-from enet_ros.freespace.config import FreeSpaceConfig, GridConfig, GroundConfig, ScanConfig
+from enet_ros.freespace.config import (
+    ClassesConfig,
+    FreeSpaceConfig,
+    FusionConfig,
+    GridConfig,
+    GroundConfig,
+    ScanConfig,
+)
 from enet_ros.freespace.freespace import FreeSpace
 from enet_ros.freespace.ground import Pose
 from enet_ros.freespace.surfaces import Surfaces
+from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, LabelClass, LabelSet
 
 SIZE = 320, 240
 AHEAD = Pose.from_angles(0, 0, 1.5, 0, 0.35, 0)
@@ -160,7 +168,34 @@ def test_nothing_but_obstacles_is_taken_from_the_edge_of_the_picture():
     space = free_space(AHEAD)
     view = space(np.full((240, 320), BOX, np.uint8))
     assert not (view.grid == 0).any()
+    assert np.nanmin(view.scan) == np.float32(space.scan.range_min)
     assert beam(space, view.scan, 0.0) == pytest.approx(space.scan.range_min, abs=0.05)
+
+
+@pytest.mark.parametrize('height, pitch', [(0.3, 0.0), (0.5, 0.1), (0.9, 0.2)])
+def test_a_camera_that_reads_less_far_than_the_scan_is_long_finds_it_free(height, pitch):
+    space = free_space(Pose.from_angles(0, 0, height, 0, pitch, 0), FreeSpaceConfig())
+    assert space.scan.range_max < FreeSpaceConfig().scan.range_max
+    ahead = np.abs(space.scan.bearings) < 0.3
+    assert np.isinf(space(picture(space)).scan[ahead]).all()
+
+
+def test_what_is_beside_the_picture_is_not_called_free():
+    space = free_space(Pose.from_angles(1.0, 0, 1.2, 0, 0.2, 0), FreeSpaceConfig())
+    empty = space(picture(space)).scan
+    for distance in np.arange(1.5 * space.scan.range_min, 10.0, 0.5):
+        # A box that the camera does not see stands on none of the rays called free.
+        y = (distance - 1.0) * (159.5 / 240) + 0.4
+        box = Block((distance - 0.1, distance + 0.1), (y - 0.1, y + 0.1), (0, 0.3))
+        assert BOX not in picture(space, [box])
+        assert np.isnan(beam(space, empty, np.arctan2(y, distance)))
+    assert np.isinf(empty[np.abs(space.scan.bearings) < 0.3]).all()
+
+
+def test_a_wide_picture_counts_to_its_sides():
+    wide = FreeSpace(pinhole(*SIZE, 80.0), AHEAD, SIZE, YARD, OPEN)
+    scan = wide(see(wide.ground.camera, AHEAD)).scan
+    assert np.isinf(beam(wide, scan, 1.0)) and np.isinf(beam(wide, scan, -1.0))
 
 
 @pytest.mark.parametrize('span, free_below', [(3.5, False), (0.0, True)])
@@ -179,6 +214,26 @@ def test_what_stands_on_wheels_stands_between_them_too(span, free_below):
     reach = beam(space, view.scan, 0.0)
     assert reach == pytest.approx(4.0 / (1 - 0.3 / 1.5) if free_below else 4.0, abs=0.1)
     assert (view.points.class_id == TRUCK).all()
+
+
+@pytest.mark.parametrize('height', [0.2, 0.35, 0.5, 1.0])
+@pytest.mark.parametrize('class_id', [BOX, TRUCK])
+def test_only_bodies_have_gaps_below(height, class_id):
+    space = free_space(Pose.from_angles(0, 0, height, 0, 0.05, 0))
+    view = space(picture(space, [Block((3.0, 3.2), (0.6, 8), (0, 2), class_id),
+                                 Block((3.0, 3.2), (-8, -0.6), (0, 2), class_id),
+                                 Block((4.0, 4.2), (-8, 8), (0, 2), class_id)]))
+    # A doorway with a wall behind it, or two trucks before a third.
+    closed = class_id == TRUCK
+    assert beam(space, view.scan, 0.0) == pytest.approx(3.0 if closed else 4.0, abs=0.2)
+    assert cell(space, view.grid, 3.1, 0.0) == (100 if closed else 0)
+
+
+def test_low_cameras_do_not_close_what_is_far():
+    space = free_space(Pose.from_angles(0, 0, 0.35, 0, 0.05, 0), FreeSpaceConfig())
+    near = [Block((0.8, 0.85), y, (0, 1), TRUCK) for y in ((0.3, 0.5), (-0.5, -0.3))]
+    view = space(picture(space, [*near, Block((4.2, 4.5), (-8, 8), (0, 2), TRUCK)]))
+    assert beam(space, view.scan, 0.0) == pytest.approx(4.2, abs=0.3)
 
 
 def test_two_obstacles_far_apart_are_not_joined():
@@ -214,7 +269,7 @@ def test_any_picture_at_all_gives_lawful_answers(seed):
     view = space(labels)
     assert set(np.unique(view.grid)) <= {-1, 0, 100}
     met = view.scan[np.isfinite(view.scan)]
-    assert ((met >= space.scan.range_min - 0.05) & (met <= space.scan.range_max)).all()
+    assert ((met >= np.float32(space.scan.range_min)) & (met <= space.scan.range_max)).all()
     assert np.isfinite(view.points.xy).all() and not np.isin(view.points.class_id, [255]).any()
 
 
@@ -235,6 +290,9 @@ def config(**parts):
 @pytest.mark.parametrize('make, message', [
     (lambda: GridConfig(0.01, -100, 100, -100, 100), 'cells are too many'),
     (lambda: ScanConfig(1.0, -1.0), 'bearings'),
+    (lambda: ScanConfig(-3.0, 3.0, 0.0015), '4001 bearings'),
+    (lambda: config(grid=GridConfig(0.1, 0, 200, -5, 5), fusion=FusionConfig(enabled=True)),
+     'fusion.enabled is True; .* 4002x4002 cells'),
     (lambda: free_space(Pose.from_angles(40, 0, 1.5, 0, 0.35, 0)), 'no scan about the origin'),
     (lambda: free_space(Pose.from_angles(0, 0, 1.5, 0, -1.0, 0)), 'sees no ground'),
     (lambda: GridConfig(x_min=3.0, x_max=3.0), 'a cell or more above'),
@@ -259,3 +317,23 @@ def test_surfaces_follow_the_label_set_unless_told_otherwise():
         Surfaces(YARD, drivable=['Lawn'])
     with pytest.raises(BadInput, match="'Floor' is named as drivable and as flat"):
         Surfaces(YARD, ['Floor'], ['Floor'])
+
+
+def test_the_drivable_is_not_flat_unless_it_is_said_so():
+    usual = ClassesConfig().usual_flat
+    assert Surfaces(YARD, ['Floor', 'Pavement'], usual_flat=usual).kinds[:3].tolist() == [0, 0, -2]
+    park = LabelSet('park', (LabelClass('terrain', (1, 2, 3), drivable=True),
+                             LabelClass('road', (1, 2, 4), drivable=True)))
+    assert Surfaces(park, usual_flat=usual).kinds[:2].tolist() == [0, 0]
+    assert Surfaces(park, flat=['terrain'], usual_flat=usual).kinds[:2].tolist() == [100, 0]
+
+
+@pytest.mark.parametrize('labels, names', [
+    (CAMVID, ['Car', 'Pedestrian', 'Bicyclist']),
+    (CITYSCAPES, ['person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle']),
+    (SUN_RGBD, ['bed', 'chair', 'sofa', 'table', 'desk', 'person', 'night_stand']),
+], ids=lambda value: getattr(value, 'name', ''))
+def test_the_usual_bodies(labels, names):
+    ids = np.flatnonzero(Surfaces(labels, bodies=ClassesConfig().bodies).bodies)
+    assert [labels.names[place] for place in ids] == names
+    assert not Surfaces(labels, bodies=()).bodies.any()

@@ -61,6 +61,10 @@ def test_classes_can_be_told(capsys):
     (("['Road']", '[]'), 'drivable has no classes'),
     (('class_types', 'types'), 'has no class_types'),
     (('[drivable, flat', '[drivable, lawn'), 'lawn has no classes'),
+    (("['Road']", '5'), 'drivable.classes is 5; it must be a list'),
+    (("['Road']", 'Road'), "drivable.classes is 'Road'; it must be a list"),
+    (("['Road']", "[['Road']]"), "drivable.classes is [['Road']]; it must be a list"),
+    (('[drivable, flat, obstacle]', '[[a]]'), "class_types has ['a']; each must be a text"),
 ])
 def test_names_that_do_not_match(tmp_path, capsys, change, words):
     path = tmp_path / 'costmap.yaml'
@@ -76,6 +80,7 @@ def test_the_files_name_topics_of_the_nodes(file):
     topics = {'/segmentation_node/label', '/segmentation_node/confidence',
               '/segmentation_node/label_info', '/freespace_node/ground_points',
               '/freespace_node/scan', '/freespace_node/points', '/freespace_node/grid'}
-    named = {word for word in file.read_text().split() if word.startswith('/')}
+    lines = [line for line in file.read_text().splitlines() if not line.strip().startswith('#')]
+    named = {word for line in lines for word in line.split() if word.startswith('/')}
     assert named <= topics
     assert isinstance(yaml.safe_load(file.read_text()), dict)

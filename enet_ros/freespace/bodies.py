@@ -6,6 +6,7 @@ import numpy as np
 
 JUMP = 1.05     # how much farther one sees beside a wheel, at the least
 OVERHANG = 0.8  # metres that a body sticks out beside its wheels, at the most
+MOST_LIFT = 0.75  # beyond that, low cameras would have all that is far close what is near
 END = 0.3       # metres at the end of an outline that are not a side of it
 
 
@@ -15,11 +16,12 @@ def close_gaps(directions, ranges, classes, span, lift):
     directions (B, 2) unit vectors in order of their bearings; ranges (B,) metres at which each
     meets something of class `classes` (B,), less than 0 for none. Between two points of one class
     at most `span` metres apart, what is seen farther away than the straight line between them
-    stands on that line, if it could hang there no higher than `lift` times the camera's height.
+    stands on that line, if it could hang there no higher than `lift` times the camera's height,
+    or MOST_LIFT times.
     The same goes for what sticks out beside the last point, along the line that ends there: a
     little way, or a span where the body leaves the view.
     """
-    closed = ranges.copy()
+    closed, least = ranges.copy(), 1 - min(lift, MOST_LIFT)
     starts = np.flatnonzero(np.diff(classes, prepend=-1))
     stops = np.append(starts[1:], len(classes))
     bodies = classes[starts] >= 0
@@ -28,15 +30,15 @@ def close_gaps(directions, ranges, classes, span, lift):
         if not span or run.max() <= JUMP * run.min():
             continue
         seen, towards = ranges[start:stop], directions[start:stop]
-        corners, points, gaps = _outline(towards, seen, span, 1 - lift)
+        corners, points, gaps = _outline(towards, seen, span, least)
         for place in gaps:
             inside = slice(corners[place] + 1, corners[place + 1])
             line = _line(towards[inside], points[place], points[place + 1])
             np.minimum(run[inside], line, out=run[inside])
-        _stick_out(towards, run, seen, corners, points, 1 - lift,
+        _stick_out(towards, run, seen, corners, points, least,
                    span if stop == len(classes) else OVERHANG)
         _stick_out(towards[::-1], run[::-1], seen[::-1],
-                   [len(run) - 1 - corner for corner in reversed(corners)], points[::-1], 1 - lift,
+                   [len(run) - 1 - corner for corner in reversed(corners)], points[::-1], least,
                    span if start == 0 else OVERHANG)
     return closed
 

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from math import ceil, floor
+from math import ceil, floor, hypot
 
 from enet_ros.config import AgeConfig, check, require, setting
 
 LARGEST_GRID = 4_000_000  # cells; their tables and messages take about 100 MB
-MOST_BEARINGS = 20_000
+MOST_BEARINGS = 4_000  # their tables take about 100 MB
 POSES = ('parameters', 'tf')
+BODIES = (
+    'car', 'truck', 'bus', 'train', 'caravan', 'trailer', 'motorcycle', 'bicycle', 'bicyclist',
+    'rider', 'pedestrian', 'person', 'chair', 'sofa', 'table', 'desk', 'bed', 'night_stand')
 
 live = partial(setting, live=True)
 
@@ -42,8 +45,11 @@ class ClassesConfig:
     drivable: tuple = live((), 'names of the classes that one can drive on; empty: as the '
                            'label map says')
     flat: tuple = live((), 'names of other classes that are flat ground, not for driving, but '
-                       'hiding nothing; empty: those of usual_flat that the label map has')
+                       'hiding nothing; empty: those of usual_flat that the label map has and '
+                       'that are not drivable')
     usual_flat: tuple = live(('pavement', 'sidewalk', 'terrain'), 'names in lower snake case')
+    bodies: tuple = live(BODIES, 'names in lower snake case of what stands on wheels or legs, '
+                         'with a gap below')
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,8 @@ class GroundConfig:
 
     pixel_length: float = live(0.5, 'metres of ground that a pixel covers at most; what is '
                                'farther away is unknown', minimum=0.01, maximum=10.0)
-    clearance: float = live(0.35, 'metres between the ground and a body on wheels, at most',
-                            minimum=0.0, maximum=1.0)
+    clearance: float = live(0.35, 'metres between the ground and a body on wheels or legs, at '
+                            'most', minimum=0.0, maximum=1.0)
     span: float = live(3.5, 'metres between points where one body stands, at most; 0: bodies '
                        'have no gaps below', minimum=0.0, maximum=20.0)
 
@@ -86,6 +92,12 @@ class GridConfig:
         """Return how many rows, along y, and columns, along x, the grid has."""
         return tuple(int(ceil(length / self.resolution - 1e-6))
                      for length in (self.y_max - self.y_min, self.x_max - self.x_min))
+
+    @property
+    def reach(self):
+        """Return how far the farthest corner is from the base frame's origin, metres."""
+        return hypot(max(map(abs, (self.x_min, self.x_max))),
+                     max(map(abs, (self.y_min, self.y_max))))
 
 
 @dataclass(frozen=True)
@@ -122,7 +134,8 @@ class FusionConfig:
     decided: float = live(0.5, 'log-odds from which a cell is not unknown',
                           minimum=0.01, maximum=100.0)
     longest_step: float = live(2.0, 'metres that the base moves between frames, at most; '
-                               'more is a jump', minimum=0.01, maximum=100.0)
+                               'more is a jump, and what was seen before is forgotten',
+                               minimum=0.01, maximum=100.0)
     max_gap_ms: float = live(200.0, 'milliseconds between an image and the odometry next to it, '
                              'at most', minimum=0.0, maximum=10000.0)
 
@@ -140,6 +153,13 @@ class FreeSpaceConfig:
     grid: GridConfig = field(default_factory=GridConfig)
     scan: ScanConfig = field(default_factory=ScanConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
+
+    def __post_init__(self):
+        side = 2 * ceil(self.grid.reach / self.grid.resolution)
+        require(not self.fusion.enabled or side * side <= LARGEST_GRID, 'fusion.enabled', True,
+                f'frames are put together in a square around the base, and a grid that reaches '
+                f'{self.grid.reach:.1f} m from it needs one of {side}x{side} cells; the most is '
+                f'{LARGEST_GRID}, take larger cells or nearer edges')
 
 
 @dataclass(frozen=True)
@@ -160,4 +180,5 @@ class FreeSpaceNodeConfig(FreeSpaceConfig):
     latency: AgeConfig = field(default_factory=AgeConfig)
 
     def __post_init__(self):
+        super().__post_init__()
         require(self.base_frame, 'base_frame', self.base_frame, 'name a frame')

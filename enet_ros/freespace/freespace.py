@@ -27,10 +27,10 @@ class FreeSpace:
         self.config = config = config or FreeSpaceConfig()
         self.size = size
         self.surfaces = Surfaces(labels, config.classes.drivable, config.classes.flat,
-                                 config.classes.usual_flat)
+                                 config.classes.usual_flat, config.classes.bodies)
         camera = Camera(calibration, *size, config.camera.rectified)
         self.ground = Ground(camera, pose, config.ground.pixel_length)
-        self.sightlines = Sightlines(self.ground, config.grid.resolution,
+        self.sightlines = Sightlines(self.ground, config.grid.resolution, self.surfaces.bodies,
                                      config.ground.clearance, config.ground.span)
         self.grid = Grid(self.sightlines, config.grid)
         self.scan = Scan(self.sightlines, config.scan)

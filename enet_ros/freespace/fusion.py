@@ -4,12 +4,15 @@ import numpy as np
 
 from enet_ros.errors import BadInput
 
+LONGEST_TURN = 1.0  # rad from a frame to the next
+
 
 class Fusion:
     """Adds up what frames say of each piece of ground, as log-odds.
 
     grid is a Grid, config a FusionConfig. The sums are kept in cells that stay where they are in
-    the odometry's frame, as far around the base as the grid reaches.
+    the odometry's frame, as far around the base as the grid reaches. jump says how the newest pose
+    jumped from the one before, '' where it did not.
     """
 
     def __init__(self, grid, config):
@@ -25,29 +28,38 @@ class Fusion:
     def forget(self):
         """Start again: nothing is known."""
         self._odds = np.zeros((2 * self._reach,) * 2, np.float32)  # rows along y, columns along x
-        self._pose = None
+        self._pose, self.jump = None, ''
 
     def add(self, values, x, y, yaw):
         """Add a grid of values, int8 (rows, columns), and return the sum as the like.
 
-        x and y in metres and yaw in rad are the base frame's pose in the odometry's frame. Raise
-        BadInput, and forget all, where it jumps.
+        x and y in metres and yaw in rad are the base frame's pose in the odometry's frame. Where
+        it jumps, all before is forgotten. Raise BadInput where it is not finite.
         """
         if not np.isfinite([x, y, yaw]).all():
             raise BadInput(f'the odometry is x {x}, y {y}, yaw {yaw}; all must be finite numbers')
         middle = np.floor(np.array([x, y]) / self.resolution).astype(int)
-        if self._pose is not None:
-            step = np.hypot(x - self._pose[0], y - self._pose[1])
-            if step > self.config.longest_step:
-                self.forget()
-                raise BadInput(f'the odometry jumps by {step:.2f} m from a frame to the next, '
-                               f'more than {self.config.longest_step:g} m; correct it, what was '
-                               'seen before is forgotten')
+        self.jump = self._jump(x, y, yaw)
+        if self.jump:
+            self._odds[:] = 0.0
+        elif self._pose is not None:
             self._roll(middle - self._middle)
-        self._pose, self._middle = (x, y), middle
+        self._pose, self._middle = (x, y, yaw), middle
         turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
         self._write(values, x, y, turn)
         return self._read(x, y, turn)
+
+    def _jump(self, x, y, yaw):
+        """Return what is to be said of a pose after the one before."""
+        if self._pose is None:
+            return ''
+        step = np.hypot(x - self._pose[0], y - self._pose[1])
+        turn = abs((yaw - self._pose[2] + np.pi) % (2 * np.pi) - np.pi)
+        if step <= self.config.longest_step and turn <= LONGEST_TURN:
+            return ''
+        return (f'the odometry jumps by {step:.2f} m and {turn:.2f} rad from a frame to the next, '
+                f'more than {self.config.longest_step:g} m or {LONGEST_TURN:g} rad, and what was '
+                'seen before is forgotten; correct it, or set fusion.longest_step')
 
     def _roll(self, cells):
         """Move the kept cells along with the base, by whole cells (x, y)."""

@@ -67,7 +67,6 @@ class Pose:
             [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]]))
 
-
     @property
     def pitch(self):
         """Return by how much the camera looks down, rad."""

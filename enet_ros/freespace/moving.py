@@ -9,7 +9,8 @@ import numpy as np
 from enet_ros.errors import BadInput
 
 STILL = 0.002, 0.0005  # metres and rad that a pose may change without being another
-KEPT = 200             # poses of the odometry
+KEPT = 10.0            # seconds of odometry, as long as the largest gap that can be allowed
+SWAPPED = 1.0          # seconds that a message may be late; one later is of another clock
 
 
 class PoseWatch:
@@ -42,22 +43,32 @@ class Track:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._times = deque(maxlen=KEPT)
-        self._poses = deque(maxlen=KEPT)  # x, y, yaw
+        self._times = deque()
+        self._poses = deque()  # x, y, yaw
 
     def add(self, time, x, y, yaw):
-        """Add a pose, metres and rad; a time before the last one starts anew."""
+        """Add a pose, metres and rad.
+
+        One that is as old as the last one, or up to SWAPPED seconds older, is left out; one older
+        than that starts anew.
+        """
         with self._lock:
-            if self._times and time <= self._times[-1]:
+            if self._times and time < self._times[-1] - SWAPPED:
                 self._times.clear()
                 self._poses.clear()
+            if self._times and time <= self._times[-1]:
+                return
             self._times.append(time)
             self._poses.append((x, y, yaw))
+            while time - self._times[0] > KEPT:
+                self._times.popleft()
+                self._poses.popleft()
 
     def at(self, time, longest_gap):
         """Return x, y and yaw at a time, between the poses around it.
 
-        Raise BadInput where one of them is more than `longest_gap` seconds away.
+        Raise BadInput where one of them is more than `longest_gap` seconds away, or the time is
+        before all of them.
         """
         (start, (x, y, yaw)), (stop, (next_x, next_y, next_yaw)) = self._around(time)
         gap = max(time - start, stop - time)
@@ -69,11 +80,14 @@ class Track:
         return x + share * (next_x - x), y + share * (next_y - y), yaw + share * turn
 
     def _around(self, time):
-        """Return (time, pose) before and after a time; the same twice at the ends."""
+        """Return (time, pose) before and after a time; the last twice after it."""
         with self._lock:
             if not self._times:
                 raise BadInput('no odometry came; remap the topic odom, or set fusion.enabled '
                                'to false')
             place = bisect(self._times, time)
+            if not place:
+                raise BadInput(f'the image is {self._times[0] - time:.2f} s older than all '
+                               'odometry that is kept; check that both are by the same clock')
             return [(self._times[near], self._poses[near])
-                    for near in (max(place - 1, 0), min(place, len(self._times) - 1))]
+                    for near in (place - 1, min(place, len(self._times) - 1))]

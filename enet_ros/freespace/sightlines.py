@@ -41,15 +41,17 @@ class Sightlines:
     """The ground that a camera sees, in polar order about the camera's foot.
 
     bearings (B,) rad in the base frame, directions (B, 2) the same as unit vectors, ranges (R,)
-    metres: both about a pixel apart. Obstacles are taken to be `thickness` metres deep, and a
-    pixel more; clearance and span, metres, are those of bodies.close_gaps.
+    metres: both about a pixel apart. middle is the bearing of the middle of the view, reach how
+    far the longest lines go, metres. Obstacles are taken to be `thickness` metres deep, and a
+    pixel more; bodies bool (256,) tells which ids have gaps below, clearance and span, metres, are
+    those of bodies.close_gaps.
     """
 
-    def __init__(self, ground, thickness, clearance, span):
-        self.ground, self.clearance, self.span = ground, clearance, span
+    def __init__(self, ground, thickness, bodies, clearance, span):
+        self.ground, self.bodies, self.clearance, self.span = ground, bodies, clearance, span
         self._round = ground.pixels(*ground.foot) >= 0  # one sees all around the foot
-        self._middle, self._first_bearing, self._bearing_step, count = _fan(ground, self._round)
-        self.bearings = self._middle + self._first_bearing + self._bearing_step * np.arange(count)
+        self.middle, self._first_bearing, self._bearing_step, count = _fan(ground, self._round)
+        self.bearings = self.middle + self._first_bearing + self._bearing_step * np.arange(count)
         self.directions = np.c_[np.cos(self.bearings), np.sin(self.bearings)]
         self._first_dip, self._dip_step = ground.dips.max(), ground.fine_dip_step
         samples = int((self._first_dip - ground.dips.min()) / self._dip_step) + 2
@@ -59,6 +61,7 @@ class Sightlines:
         self.ranges = ground.height / np.tan(np.maximum(dips[:-1] - self._dip_step / 2, 1e-3))
         points = self.ranges[None, :, None] * self.directions[:, None] + ground.foot
         self._start, self._stop, self._pixels = _whole(ground.pixels(*np.moveaxis(points, -1, 0)))
+        self.reach = float(self.edges[self._stop.max()])
         # A pixel more, so that the sample next to a cell's middle is always met.
         deep = thickness + ground.pixel_length(self.edges)
         self._contact_stop = np.searchsorted(self.ranges, self.edges + deep)
@@ -71,7 +74,7 @@ class Sightlines:
         x and y (...) in the base frame, metres -> intp (...).
         """
         x, y = x - self.ground.foot[0], y - self.ground.foot[1]
-        bearing = _wrap(np.arctan2(y, x) - self._middle) - self._first_bearing
+        bearing = _wrap(np.arctan2(y, x) - self.middle) - self._first_bearing
         line = np.round(bearing / self._bearing_step).astype(int)
         if self._round:
             line %= len(self._lines)
@@ -92,8 +95,9 @@ class Sightlines:
         border, border_pixel = self._first(seen != DRIVABLE)
         end, end_pixel = self._first(seen < DRIVABLE)
         obstacle = (end < self._stop) & (kinds[end_pixel] == OBSTACLE)
-        on_road = obstacle & (seen[:, 0] == DRIVABLE)
-        classes = np.where(on_road, labels[end_pixel].astype(np.int16), np.int16(-1))
+        met = labels[end_pixel]
+        standing = obstacle & (seen[:, 0] == DRIVABLE) & self.bodies[met]
+        classes = np.where(standing, met.astype(np.int16), np.int16(-1))
         end_range = close_gaps(self.directions, self.edges[end], classes, self.span,
                                self.clearance / self.ground.height)
         stands = np.where(end_range < self.edges[end], self._edge_at(end_range), end)

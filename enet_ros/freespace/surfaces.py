@@ -13,16 +13,22 @@ class Surfaces:
     """Sorts class ids into drivable ground, other flat ground, obstacles and the unknown.
 
     labels is a LabelSet; drivable and flat are class names that take the place of its own
-    drivable classes and of `usual_flat` names. Flat ground, as pavement, is not for driving, but
-    hides nothing. kinds int8 (256,) is the kind of each id.
+    drivable classes and of those of `usual_flat` names that are not drivable. Flat ground, as
+    pavement, is not for driving, but hides nothing. `bodies` names obstacles with a gap below.
+    kinds int8 (256,) is the kind of each id, bodies bool (256,) whether it is such a body.
     """
 
-    def __init__(self, labels, drivable=(), flat=(), usual_flat=()):
+    def __init__(self, labels, drivable=(), flat=(), usual_flat=(), bodies=()):
         self.labels = labels
-        flat_ids = {labels.id_of(name) for name in flat} if flat else {
-            place for place, label in enumerate(labels.classes) if label.topic_name in usual_flat}
+        self.bodies = np.zeros(256, bool)
+        self.bodies[list(_like(labels, bodies))] = True
         drivable_ids = {labels.id_of(name) for name in drivable} if drivable else {
-            place for place, label in enumerate(labels.classes) if label.drivable} - flat_ids
+            place for place, label in enumerate(labels.classes) if label.drivable}
+        flat_ids = {labels.id_of(name) for name in flat}
+        if not flat:
+            flat_ids = _like(labels, usual_flat) - drivable_ids
+        elif not drivable:
+            drivable_ids -= flat_ids
         if not drivable_ids:
             raise BadInput(f'label set {labels.name!r} has no drivable class; name those that are')
         if drivable_ids & flat_ids:
@@ -47,3 +53,8 @@ class Surfaces:
                            f'{UNLABELLED}, unlabelled); use the label map of the same model')
         kinds = np.frombuffer(image.tobytes().translate(self._table), np.int8)
         return kinds.reshape(image.shape)
+
+
+def _like(labels, names):
+    """Return the ids of classes called as one of some names in lower snake case."""
+    return {place for place, label in enumerate(labels.classes) if label.topic_name in names}

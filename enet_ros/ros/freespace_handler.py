@@ -5,6 +5,8 @@ import time
 from std_msgs.msg import Header
 
 from enet_ros.budget import StageTimer
+from enet_ros.errors import BadInput
+from enet_ros.freespace.config import FreeSpaceConfig
 from enet_ros.freespace.freespace import FreeSpace
 from enet_ros.freespace.fusion import Fusion
 from enet_ros.freespace.horizon import PitchWatch
@@ -69,15 +71,19 @@ class FreeSpaceHandler(StreamHandler):
             confidence = arrival.confidence and image_to_plane(arrival.confidence)
         with timer.stage('geometry'):
             tables = self._tables(arrival, label.shape[::-1])
-            if self.memory is None or self.memory.config != arrival.config:
-                self.memory = Memory(arrival.config)
+            key = tables.space.config, arrival.config.fusion
+            if self.memory is None or self.memory.key != key:
+                self.memory = Memory(key)
         header = Header(stamp=arrival.message.header.stamp, frame_id=arrival.config.base_frame)
         with timer.stage('free space'):
             view = tables.space(label, confidence)
             self.memory.look_at_kerbs(view)
             stream.statistics.warn(
                 'pitch', self.memory.kerbs.warning(tables.space.ground.pose.pitch))
-            grid = self._grid(tables, view, arrival) if 'grid' in wanted or self.odometry else None
+            grid = view.grid if 'grid' in wanted else None
+            if self.odometry is not None:
+                grid = self._fused(stream, arrival, tables, view, wanted)
+                wanted = wanted if grid is not None else wanted - {'grid'}
         with timer.stage('publishing'):
             make = {'grid': lambda: occupancy_grid(grid, tables.space.grid, header),
                     'scan': lambda: laser_scan(view.scan, tables.space.scan, header),
@@ -85,19 +91,34 @@ class FreeSpaceHandler(StreamHandler):
                     'ground_points': lambda: tables.ground_points(header)}
             return {topic: make[topic]() for topic in make if topic in wanted}
 
-    def _grid(self, tables, view, arrival):
-        """Return the grid of a view, with what was seen before where there is odometry."""
-        if self.odometry is None:
-            return view.grid
+    def _fused(self, stream, arrival, tables, view, wanted):
+        """Return the grid with what was seen before, or None without usable odometry.
+
+        Raise BadInput where nothing else is wanted.
+        """
         gap = 1e-3 * arrival.config.fusion.max_gap_ms
-        pose = self.odometry.at(arrival.message.header.stamp, gap)
-        return self.memory.fuse(view, tables.space.grid, pose)
+        try:
+            pose = self.odometry.at(arrival.message.header.stamp, gap)
+            grid, jump = self.memory.fuse(view, tables.space.grid, pose)
+        except BadInput as error:
+            if wanted == {'grid'}:
+                raise
+            return self._tell(stream, f'no grid: {error}')
+        if jump:
+            self._tell(stream, jump)
+        return grid
+
+    def _tell(self, stream, text):
+        stream.statistics.failed(text)
+        self.logger.warning(text, throttle_duration_sec=1.0)
 
     def _tables(self, arrival, size):
         """Return the Tables for a frame; they last as long as nothing that they hold changes."""
         config = arrival.config
         key = (calibration(arrival.camera_info), self.pose_of(arrival.message.header, config),
-               size, self._labels.of(arrival.label_map), config)
+               size, self._labels.of(arrival.label_map),
+               FreeSpaceConfig(config.camera, config.classes, config.ground, config.grid,
+                               config.scan))
         if self.tables is None or self.tables.key != key:
             self.tables = None
             self.tables = Tables(key)
@@ -121,10 +142,13 @@ class Tables:
 
 
 class Memory:
-    """What frames showed, as long as the settings are the same, wherever the camera turns."""
+    """What frames showed, as long as the settings are the same, wherever the camera turns.
 
-    def __init__(self, config):
-        self.config = config
+    key is a FreeSpaceConfig and a FusionConfig.
+    """
+
+    def __init__(self, key):
+        self.key = key
         self.kerbs = PitchWatch()
         self._fusion = None
         self._frames = 0
@@ -136,10 +160,13 @@ class Memory:
         self._frames += 1
 
     def fuse(self, view, grid, pose):
-        """Add a view's grid to those before, at the base's x, y and yaw; return the sum."""
+        """Add a view's grid to those before, at the base's x, y and yaw.
+
+        Return the sum, and how the pose jumps.
+        """
         if self._fusion is None:
-            self._fusion = Fusion(grid, self.config.fusion)
-        return self._fusion.add(view.grid, *pose)
+            self._fusion = Fusion(grid, self.key[1])
+        return self._fusion.add(view.grid, *pose), self._fusion.jump
 
 
 class LabelMaps:

@@ -71,12 +71,14 @@ class FreeSpaceNode(ManagedNode):
         tables, memory = self.handler.tables, self.handler.memory
         if tables is None or memory is None:
             return {}
-        ground = tables.space.ground
+        ground, scan = tables.space.ground, tables.space.scan
         x, y, z = ground.pose.position
         return {'camera at x, y, z in metres': f'{x:.3f}, {y:.3f}, {z:.3f}',
                 'pitch in rad': f'{ground.pose.pitch:.4f}',
                 'pitch too large by the kerbs, rad': f'{memory.kerbs.error:.4f}',
-                'ground is read up to metres': f'{ground.reach:.1f}'}
+                'ground is read up to metres': f'{ground.reach:.1f}',
+                'scan range_min, range_max in metres':
+                    f'{scan.range_min:.2f}, {scan.range_max:.2f}'}
 
 
 def main():
