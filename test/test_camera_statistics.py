@@ -2,7 +2,7 @@
 
 import pytest
 
-from enet_ros.ros.camera_statistics import CameraStatistics
+from enet_ros.ros.camera_statistics import NOTICE_REPORTS, CameraStatistics
 
 
 @pytest.fixture
@@ -66,10 +66,23 @@ def test_warnings_stay_until_taken_back(statistics):
     assert statistics.report().warnings == ['does not fit']
 
 
+def test_notices_lapse(statistics):
+    statistics.notice('a publisher of /image')
+    statistics.report()
+    statistics.notice('a subscriber of /label')
+    statistics.restart()
+    both = ['a publisher of /image', 'a subscriber of /label']
+    told = [statistics.report().warnings for _ in range(NOTICE_REPORTS + 1)]
+    assert told == [both] * (NOTICE_REPORTS - 1) + [both[1:], []]
+
+
 def test_restart(statistics, now):
     statistics.received()
+    statistics.failed(ValueError('bad'))
+    statistics.warn('clock', 'another clock')
     statistics.timed({'inference': 1.0})
     now[0] += 5
     statistics.restart()
     report = statistics.report()
     assert (report.counts, report.rates, report.stages, report.silence) == ({}, {}, {}, 0.0)
+    assert (report.warnings, report.error, report.error_is_new) == ([], '', False)

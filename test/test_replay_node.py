@@ -109,6 +109,18 @@ def test_a_video_that_ends(start, probe, tmp_path):
     assert node.alive
 
 
+def test_a_source_that_comes_late_and_ends(start, probe, tmp_path):
+    source = tmp_path / 'later'
+    node = start(source=source, rate_hz=0, loop=False)
+    assert probe.status(NODE).level == DiagnosticStatus.ERROR
+    source.mkdir()
+    cv2.imwrite(str(source / '0.png'), np.zeros((24, 32, 3), np.uint8))
+    assert probe.call(Trigger, f'{NODE}/restart', Trigger.Request()).success
+    assert [step(probe).success for _ in range(2)] == [True, False]
+    assert 'has ended' in probe.status(NODE).message
+    assert node.alive and 'Traceback' not in node.output()
+
+
 @pytest.mark.parametrize('parameters, words', [
     ({'source': '/nowhere'}, "'/nowhere' does not exist"),
     ({'source': 'EMPTY'}, 'holds no images'),

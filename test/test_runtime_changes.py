@@ -9,6 +9,7 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 
 from camera import answer_to
 from diagnostic_msgs.msg import DiagnosticStatus
+from enet_ros.msg import LabelMap
 from lifecycle_msgs.msg import Transition
 from nodes import LATCHED
 from rcl_interfaces.srv import SetParametersAtomically
@@ -112,6 +113,50 @@ def test_reload_of_nothing(start, probe, camera):
     probe.status(NODE)
     answer, _ = reload(probe, camera)
     assert not answer.success and 'configure the node' in answer.message
+    status = probe.status(NODE)
+    assert (status.level, status.message) == (DiagnosticStatus.OK, 'not configured')
+
+
+def test_a_reload_before_the_node_is_active(start, probe, camera, tmp_path):
+    start()
+    assert probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
+    for name in ('first', 'second'):
+        path = tmp_path / f'{name}.safetensors'
+        one_class(path, CAMVID, 3)
+        assert probe.set_parameter(NODE, 'model.path', str(path)).successful
+        answer, _ = reload(probe, camera)
+        assert answer.success
+        assert probe.change_state(NODE, Transition.TRANSITION_ACTIVATE)
+        subscription = probe.subscribe(LabelMap, f'{NODE}/label_map', LATCHED)
+        label_map = probe.wait(lambda: probe.received[f'{NODE}/label_map'], 'the label map')[0]
+        assert label_map.model == str(path)
+        probe.node.destroy_subscription(subscription)
+        assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
+
+
+def test_a_deactivation_during_a_reload(active, probe, tmp_path):
+    active()
+    path = tmp_path / 'model.safetensors'
+    one_class(path, CAMVID, 3)
+    assert probe.set_parameter(NODE, 'model.path', str(path)).successful
+    client = probe.node.create_client(Trigger, f'{NODE}/reload')
+    probe.wait(client.service_is_ready, 'the service')
+    probe.spin(0.3)
+    future = client.call_async(Trigger.Request())
+    assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
+    probe.wait(future.done, 'the reload')
+    assert future.result().success
+    assert probe.change_state(NODE, Transition.TRANSITION_ACTIVATE)
+    probe.subscribe(LabelMap, f'{NODE}/label_map', LATCHED)
+    label_map = probe.wait(lambda: probe.received[f'{NODE}/label_map'], 'the label map')[0]
+    assert label_map.model == str(path)
+
+
+def test_enable_before_the_node_is_configured(start, probe):
+    start()
+    assert probe.call(SetBool, f'{NODE}/enable', SetBool.Request(data=False)).success
+    probe.bring_up(NODE)
+    assert 'switched off' in probe.status(NODE).message
 
 
 def test_enable(active, probe, camera):

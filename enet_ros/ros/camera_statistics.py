@@ -8,6 +8,7 @@ from typing import NamedTuple
 from enet_ros.budget import Recent
 
 RANKS = (50, 95, 99)
+NOTICE_REPORTS = 60
 
 
 class Report(NamedTuple):
@@ -28,13 +29,14 @@ class CameraStatistics:
     def __init__(self, clock=time.monotonic):
         self.clock = clock
         self._lock = threading.Lock()
-        self._warnings = {}
-        self._error = ''
+        self._notices = {}  # {text: reports that it is still in}
         self.restart()
 
     def restart(self):
-        """Count anew."""
+        """Count anew, and forget what was wrong; notices, of which no more is heard, stay."""
         with self._lock:
+            self._warnings = {}
+            self._error = ''
             self._heard = self._reported = self.clock()
             self._counts, self._reported_counts = Counter(), Counter()
             self._stages = {}
@@ -73,6 +75,11 @@ class CameraStatistics:
         with self._lock:
             self._warnings[about] = text
 
+    def notice(self, text):
+        """Have a text among the warnings of the next NOTICE_REPORTS reports."""
+        with self._lock:
+            self._notices[text] = NOTICE_REPORTS
+
     @property
     def all_dropped(self):
         """Return how many images were dropped since activation, for whatever reason."""
@@ -89,8 +96,9 @@ class CameraStatistics:
             report = Report(
                 dict(self._counts), rates,
                 {stage: recent.percentiles(*RANKS) for stage, recent in self._stages.items()},
-                now - self._heard, [text for text in self._warnings.values() if text],
+                now - self._heard, [*filter(None, self._warnings.values()), *self._notices],
                 self._error, self._error_is_new)
             self._reported, self._reported_counts = now, self._counts.copy()
             self._error_is_new = False
+            self._notices = {text: left - 1 for text, left in self._notices.items() if left > 1}
         return report

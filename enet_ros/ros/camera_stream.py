@@ -2,10 +2,11 @@
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from enet_ros.errors import BadInput
 from enet_ros.msg import FrameTiming
 from enet_ros.ros import qos
 from enet_ros.ros.compressed import compressed_to_array
-from enet_ros.ros.convert import image_to_array, scale_camera_info
+from enet_ros.ros.convert import image_to_array, scale_camera_info, seen_size
 from enet_ros.ros.stream import Arrival, Stream
 
 ASPECT_TOLERANCE = 0.01
@@ -31,13 +32,13 @@ class CameraStream(Stream):
         """Start to receive images, raw or compressed."""
         self.camera_info = None
         self.statistics.restart()
-        kind, self.to_frame = Image, image_to_array
-        self.topic = self.node.resolve_topic_name(f'{self._prefix}image')
+        kind, topic, self.to_frame = Image, f'{self._prefix}image', image_to_array
         if transport == 'compressed':
             kind, self.to_frame = CompressedImage, compressed_to_array
-            self.topic += '/compressed'
+            # Beside the images, wherever these are remapped to.
+            topic = f'{self.node.resolve_topic_name(topic)}/compressed'
         self._listen(CameraInfo, f'{self._prefix}camera_info', self._keep_info)
-        self._listen(kind, self.topic, self._keep_image)
+        self.topic = self._listen(kind, topic, self._keep_image)
 
     def info_fits(self, width, height):
         """Return whether a CameraInfo came that fits images of a size; warn if it does not."""
@@ -62,13 +63,13 @@ class CameraStream(Stream):
 
 def info_fault(info, width, height):
     """Return why a CameraInfo does not fit images of a size, or ''."""
-    roi = info.roi
-    seen = roi.width or info.width, roi.height or info.height
-    if not all(seen):
-        return 'camera_info: its size is zero; set it in the camera driver'
-    if roi.x_offset + seen[0] > info.width or roi.y_offset + seen[1] > info.height:
-        return 'camera_info: its roi leaves the frame; correct it in the camera driver'
-    if abs(seen[0] * height / (seen[1] * width) - 1) > ASPECT_TOLERANCE:
-        return (f'camera_info is of {seen[0]}x{seen[1]} pixels and the images of {width}x{height} '
+    try:
+        across, down = seen_size(info)
+    except BadInput as error:
+        return str(error)
+    # More than one sensor pixel in one of the image's, which need not be square.
+    across, down = across // max(info.binning_x, 1), down // max(info.binning_y, 1)
+    if abs(across * height - down * width) > ASPECT_TOLERANCE * down * width:
+        return (f'camera_info is of {across}x{down} pixels and the images of {width}x{height} '
                 'have another shape; calibrate the camera at the size that it sends')
     return ''

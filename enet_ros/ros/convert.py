@@ -198,6 +198,24 @@ def array_to_image(image, encoding, header):
                  step=len(data) // height, data=data)
 
 
+def seen_size(msg):
+    """Return (width, height) of the part of its frame that a CameraInfo's images show.
+
+    In pixels of the sensor, before binning. Raise BadInput where a size is zero or the region of
+    interest does not lie in the frame.
+    """
+    roi = msg.roi
+    width, height = roi.width or msg.width, roi.height or msg.height
+    if not (msg.width and msg.height):
+        raise BadInput(f'camera_info is of {msg.width}x{msg.height} pixels: a size is zero; set '
+                       'it in the camera driver')
+    if roi.x_offset + width > msg.width or roi.y_offset + height > msg.height:
+        raise BadInput(f'camera_info: its roi {width}x{height} at ({roi.x_offset}, '
+                       f'{roi.y_offset}) leaves the {msg.width}x{msg.height} frame; correct it '
+                       'in the camera driver, all zeros mean the whole frame')
+    return width, height
+
+
 def scale_camera_info(msg, width, height):
     """Return the sensor_msgs/CameraInfo of the same camera's image resized to width x height.
 
@@ -206,15 +224,10 @@ def scale_camera_info(msg, width, height):
     binning is left in the result. An uncalibrated camera stays one. Raise BadInput where a size
     is zero or the region does not lie in the camera's frame.
     """
-    if not (msg.width and msg.height and width > 0 and height > 0):
-        raise BadInput(f'cannot scale camera_info from {msg.width}x{msg.height} to '
-                       f'{width}x{height}: a size is zero; set it in the camera driver')
-    roi = msg.roi
-    seen_width, seen_height = roi.width or msg.width, roi.height or msg.height
-    if roi.x_offset + seen_width > msg.width or roi.y_offset + seen_height > msg.height:
-        raise BadInput(f'camera_info: its roi {seen_width}x{seen_height} at ({roi.x_offset}, '
-                       f'{roi.y_offset}) leaves the {msg.width}x{msg.height} frame; correct it '
-                       'in the camera driver, all zeros mean the whole frame')
+    if width <= 0 or height <= 0:
+        raise BadInput(f'cannot scale camera_info to {width}x{height}: a size is zero; ask for a '
+                       'larger one')
+    roi, (seen_width, seen_height) = msg.roi, seen_size(msg)
     sx, sy = width / seen_width, height / seen_height
     to_resized = np.array([[sx, 0, -sx * roi.x_offset], [0, sy, -sy * roi.y_offset], [0, 0, 1]])
 

@@ -21,5 +21,8 @@ class CoreLog(logging.Handler):
         super().close()
 
     def emit(self, record):
-        say = self.logger.warning if record.levelno >= logging.WARNING else self.logger.info
-        say(record.getMessage())
+        # rclpy wants a line of its own for each severity.
+        if record.levelno >= logging.WARNING:
+            self.logger.warning(record.getMessage())
+        else:
+            self.logger.info(record.getMessage())

@@ -1,5 +1,7 @@
 """Messages that say what the ids in label images mean."""
 
+import re
+
 from std_msgs.msg import ColorRGBA, Header
 
 from enet_ros.errors import BadInput
@@ -13,6 +15,10 @@ def masks_of(labels, names):
     for name in names or labels.names:
         class_id = labels.id_of(name)
         topic = labels.classes[class_id].topic_name
+        if not re.match('[a-z]', topic):
+            raise BadInput(f'output.classes: {name!r} would be published as mask/{topic}, and the '
+                           'names of topics begin with a letter from a to z; leave it out, or '
+                           "rename it in the model's label set")
         if topic in masks:
             raise BadInput(f'output.classes: {name!r} and {labels.names[masks[topic]]!r} would '
                            f'both be published as mask/{topic}; leave one out')

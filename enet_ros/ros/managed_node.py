@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from functools import wraps
 
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
@@ -11,7 +12,20 @@ from enet_ros.ros.node_diagnostics import NodeDiagnostics
 from enet_ros.ros.parameters import Parameters
 from enet_ros.ros.transitions import survive_wrong_transitions
 
-DONE, FAILED = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+DONE, FAILED, BROKEN = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
+                        TransitionCallbackReturn.ERROR)
+
+
+def _told(transition):
+    """Return a transition that tells what it raises, which rclpy would swallow."""
+    @wraps(transition)
+    def attempt(self, state):
+        try:
+            return transition(self, state)
+        except Exception as error:
+            self.tell(error, f'{transition.__name__} failed: ')
+            return BROKEN
+    return attempt
 
 
 class ManagedNode(LifecycleNode):
@@ -27,41 +41,51 @@ class ManagedNode(LifecycleNode):
         self.diagnostics = NodeDiagnostics(self, words)
         survive_wrong_transitions(self)
 
+    @_told
     def on_configure(self, state):
         try:
             self._configure(self.parameters.read())
-        except Exception as error:  # rclpy would swallow it
+        except Exception as error:  # not broken: it can be tried again
             self._clear()
             self.tell(error, 'cannot configure: ')
             return FAILED
         self.parameters.locked = 'the node is configured; clean it up first'
         return super().on_configure(state)
 
+    @_told
     def on_activate(self, state):
         result = super().on_activate(state)
         self._start(self.parameters.read())
         return result
 
+    @_told
     def on_deactivate(self, state):
         self._halt()
         return super().on_deactivate(state)
 
+    @_told
     def on_cleanup(self, state):
         self._clear()
         return DONE
 
+    @_told
     def on_shutdown(self, state):
         self.close()
         return DONE
 
+    @_told
     def on_error(self, state):
+        error = self.diagnostics.error
         self.close()
+        self.diagnostics.error = error  # what led here
         return DONE
 
     def close(self):
         """Stop and free everything, from whatever state."""
-        self._halt()
-        self._clear()
+        try:
+            self._halt()
+        finally:
+            self._clear()
 
     def age_clock(self):
         """Return the clock that ages count in: seconds that never go back."""
@@ -80,6 +104,6 @@ class ManagedNode(LifecycleNode):
         self._stop()
 
     def _clear(self):
-        self._release()
         self.diagnostics.facts, self.diagnostics.error = {}, ''
         self.parameters.locked = ''
+        self._release()

@@ -1,5 +1,6 @@
 """ROS parameters declared from a configuration dataclass, under the same nested names."""
 
+from array import array
 from dataclasses import fields, is_dataclass
 
 from rcl_interfaces.msg import (
@@ -9,6 +10,7 @@ from rcl_interfaces.msg import (
     SetParametersResult,
 )
 from rclpy.exceptions import ParameterException
+from rclpy.parameter import Parameter
 
 from enet_ros.errors import BadInput
 
@@ -58,20 +60,48 @@ class Parameters:
         return ''
 
     def _validate(self, changes):
-        values = self._values()
-        changes = {change.name: change.value for change in changes if change.name in values}
         try:
-            for name in changes:
-                rules = self.fields[name].metadata
-                if self.locked and not (rules.get('live') or rules.get('reloaded')):
-                    raise BadInput(f'{name} cannot change now: {self.locked}')
-            self._build({**values, **changes})
+            for change in changes:
+                self._check_moment(change)
+            changes = {change.name: change.value for change in changes
+                       if change.name in self.fields}
+            self._check_values(changes)
         except BadInput as error:
             return SetParametersResult(successful=False, reason=str(error))
         for name in changes:
             self.refused.pop(name, None)
         self._config = None  # applied after this, before the executor does anything else
         return SetParametersResult(successful=True)
+
+    def _check_moment(self, change):
+        """Raise BadInput where a parameter cannot change now, or would be no more."""
+        name = change.name
+        if name not in self.fields and name != 'use_sim_time':
+            return
+        rules = self.fields[name].metadata if name in self.fields else {}
+        if self.locked and not (rules.get('live') or rules.get('reloaded')):
+            raise BadInput(f'{name} cannot change now: {self.locked}')
+        if change.type_ is Parameter.Type.NOT_SET:
+            raise BadInput(f"parameter {name} cannot be deleted; give it a value, [''] for an "
+                           'empty list')
+
+    def _check_values(self, changes):
+        """Raise BadInput where values by name are wrong, or do not go with the present ones."""
+        values = self._values()
+        try:
+            self._build({**values, **changes})
+        except BadInput:
+            if self._builds(values):
+                raise
+            # Others are wrong since the start: else none of several could be put right alone.
+            self._build({**{name: item.default for name, item in self.fields.items()}, **changes})
+
+    def _builds(self, values):
+        try:
+            self._build(values)
+        except BadInput:
+            return False
+        return True
 
     def _build(self, values):
         values = {name: _coerce(name, value, self.fields[name].type)
@@ -107,9 +137,10 @@ def _coerce(name, value, kind):
         return float(value)
     if kind is tuple:
         # What YAML's [] becomes differs between distributions; ros2 param set needs [''].
-        value = [item for item in (value if value is not None else []) if item != '']
-        if all(isinstance(item, str) for item in value):
-            return tuple(value)
+        items = [] if value is None else value
+        if isinstance(items, (list, tuple, array)) and all(isinstance(item, str)
+                                                           for item in items):
+            return tuple(item for item in items if item)
     elif type(value) is kind:
         return value
     wanted = {str: 'a text', int: 'an integer', float: 'a number', bool: 'true or false',

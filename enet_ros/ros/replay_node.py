@@ -75,8 +75,11 @@ class ReplayNode(Node):
 
     def _stop(self, level, reason):
         self.stopped = level, reason
-        log = self.get_logger()
-        (log.info if level == DiagnosticStatus.OK else log.error)(reason)
+        # rclpy wants a line of its own for each severity.
+        if level == DiagnosticStatus.OK:
+            self.get_logger().info(reason)
+        else:
+            self.get_logger().error(reason)
 
     def _advance(self):
         """Publish one frame and return its header, or None where it is unreadable or the end."""

@@ -50,12 +50,11 @@ class SegmentationNode(ManagedNode):
         self.core_log.open()
         self.clock = self.age_clock()
         ladder = Ladder(config, self.clock)
-        self.labels = LabelTopics(self)
         masks = masks_of(ladder.labels, config.output.classes)
+        self.labels = LabelTopics(self)
         for name in config.cameras or ['']:
             self.streams.append(CameraStream(self, name, masks, self.clock, self._arrived))
         self._use(ladder, config)
-        self.diagnostics.enabled = True
 
     def _start(self, config):
         self._announce(config)
@@ -116,20 +115,22 @@ class SegmentationNode(ManagedNode):
         return response
 
     async def _reload(self, request, response):
+        old = self.ladder
         try:
-            await self._load_beside()
+            await self._load_beside(old)
         except Exception as error:  # the model in use stays in use
-            self.tell(error, 'cannot reload: ')
+            if old is not None and self.ladder is old:  # else the node is in no fault
+                self.tell(error, 'cannot reload: ')
             response.success, response.message = False, str(error)
         else:
             response.success, response.message = True, f'{self.ladder.path} is in use'
         return response
 
-    async def _load_beside(self):
+    async def _load_beside(self, old):
         """Make the model of the present parameters ready, and use it if all goes well."""
-        old, config = self.ladder, self.parameters.read()
         if old is None:
             raise BadInput('there is no model to exchange; configure the node')
+        config = self.parameters.read()
         ladder = await self.background.do(lambda: Ladder(config, self.clock))
         if self.ladder is not old:
             raise BadInput('the node was cleaned up meanwhile; configure it')
@@ -137,7 +138,8 @@ class SegmentationNode(ManagedNode):
             raise BadInput(f'the classes of {ladder.path} are not those in use, on which topics '
                            'depend; clean the node up and configure it')
         self._use(ladder, config)
-        self._announce(config)
+        if self.worker is not None:  # else nothing can be published before the node starts
+            self._announce(config)
 
     def _network_size(self):
         width, height = self.ladder.segmenter.size

@@ -42,9 +42,14 @@ class Stream:
         self._ages = FrameAges(
             lambda text: node.get_logger().warning(f'{self._prefix}{item}: {text}'))
         self._subscriptions = []
-        self._publishers = {topic: qos.create_watched_publisher(
-            node, kind, f'~/{self._prefix}{topic}', profile, self._warn_of_qos)
-            for topic, (kind, profile) in outputs.items()}
+        self._publishers = {}
+        try:
+            for topic, (kind, profile) in outputs.items():
+                self._publishers[topic] = qos.create_watched_publisher(
+                    node, kind, f'~/{self._prefix}{topic}', profile, self._warn_of_qos)
+        except Exception:
+            self.destroy()
+            raise
 
     def shut(self):
         """Receive nothing more."""
@@ -68,9 +73,10 @@ class Stream:
             self._publishers[topic].publish(message)
 
     def _listen(self, kind, topic, callback, profile=qos.CAMERA):
-        """Subscribe to a topic until `shut`."""
+        """Subscribe to a topic until `shut`; return the topic's full name."""
         self._subscriptions.append(qos.create_watched_subscription(
             self.node, kind, topic, callback, profile, self._warn_of_qos))
+        return self._subscriptions[-1].topic_name
 
     def _age(self, header):
         """Return the age in milliseconds, by its stamp, of something that has just come."""
@@ -81,5 +87,5 @@ class Stream:
         return age
 
     def _warn_of_qos(self, text):
-        self.statistics.warn('qos', text)
+        self.statistics.notice(text)
         self.node.get_logger().warning(text)

@@ -1,0 +1,92 @@
+"""ROS parameters made of a config class, on a node in this process."""
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+import rclpy
+from nodes import DOMAIN
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from enet_ros.config import SegmentationConfig
+from enet_ros.errors import BadInput
+from enet_ros.ros.parameters import Parameters
+
+
+@pytest.fixture
+def make():
+    """Return a function that makes the parameters of a node, some with values of the start."""
+    context = rclpy.Context()
+    context.init(domain_id=DOMAIN)
+    nodes = []
+
+    def make(values=None):
+        overrides = [Parameter(name, value=value) for name, value in (values or {}).items()]
+        node = Node('node', context=context, parameter_overrides=overrides,
+                    start_parameter_services=False)
+        nodes.append(node)
+        return Parameters(node, SegmentationConfig)
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+    context.try_shutdown()
+
+
+def change(parameters, name, *value):
+    """Set one parameter, or delete it; return the result."""
+    new = Parameter(name, value=value[0]) if value else Parameter(name, Parameter.Type.NOT_SET)
+    return parameters.node.set_parameters([new])[0]
+
+
+@pytest.mark.parametrize('value', [5, 0.5, True, 'front', [1, 2], [b'a', b'b']], ids=repr)
+def test_only_lists_of_texts_are_lists(make, value):
+    parameters = make()
+    result = change(parameters, 'cameras', value)
+    assert not result.successful and 'a list of texts' in result.reason
+    assert parameters.read().cameras == ()
+    with pytest.raises(BadInput, match='cameras is .* a list of texts'):
+        make({'cameras': value}).read()
+
+
+def test_a_list_and_no_list(make):
+    parameters = make({'cameras': ['front', 'left']})
+    assert parameters.read().cameras == ('front', 'left')
+    assert change(parameters, 'cameras', ['']).successful
+    assert parameters.read().cameras == ()
+
+
+@pytest.mark.parametrize('name', ['cameras', 'overlay.alpha', 'model.path'])
+def test_none_can_be_deleted(make, name):
+    parameters = make({'cameras': ['front']})
+    result = change(parameters, name)
+    assert not result.successful and result.reason
+    assert change(parameters, 'overlay.jpeg_quality', 50).successful
+    config = parameters.read()
+    assert config.cameras == ('front',) and config.overlay.jpeg_quality == 50
+
+
+def test_several_that_were_wrong_at_the_start_are_put_right_one_by_one(make):
+    parameters = make({'input.transport': 'foo', 'output.size': 'bar', 'output.filter': 'linear'})
+    for name, value in [('output.size', 'baz'), ('overlay.alpha', 2.0), ('cameras', 'front')]:
+        result = change(parameters, name, value)
+        assert not result.successful and name in result.reason
+    for name, value in [('output.size', 'network'), ('input.transport', 'raw')]:
+        with pytest.raises(BadInput, match='input.transport'):
+            parameters.read()
+        assert change(parameters, name, value).successful
+    config = parameters.read()
+    assert (config.output.size, config.output.filter) == ('network', 'linear')
+    result = change(parameters, 'output.size', 'input')  # against the filter
+    assert not result.successful and 'output.filter' in result.reason
+
+
+def test_the_clock_cannot_change_under_a_node_at_work(make):
+    parameters = make()
+    parameters.locked = 'clean it up first'
+    result = change(parameters, 'use_sim_time', True)
+    assert not result.successful and 'use_sim_time cannot change now: clean' in result.reason
+    assert not parameters.node.get_parameter('use_sim_time').value
+    parameters.locked = ''
+    assert change(parameters, 'use_sim_time', True).successful
