@@ -6,7 +6,7 @@ from enet_ros.errors import BadInput
 from enet_ros.msg import FrameTiming
 from enet_ros.ros import qos
 from enet_ros.ros.compressed import compressed_to_array
-from enet_ros.ros.convert import image_to_array, scale_camera_info, seen_size
+from enet_ros.ros.convert import image_to_array, seen_size
 from enet_ros.ros.stream import Arrival, Stream
 
 ASPECT_TOLERANCE = 0.01
@@ -40,17 +40,12 @@ class CameraStream(Stream):
         self._listen(CameraInfo, f'{self._prefix}camera_info', self._keep_info)
         self.topic = self._listen(kind, topic, self._keep_image)
 
-    def info_fits(self, width, height):
-        """Return whether a CameraInfo came that fits images of a size; warn if it does not."""
-        fault = info_fault(self.camera_info, width, height) if self.camera_info else ''
+    def fitting_info(self, width, height):
+        """Return the newest CameraInfo, or None where it does not fit images of a size; warn."""
+        info = self.camera_info
+        fault = info_fault(info, width, height) if info else ''
         self.statistics.warn('camera_info', fault)
-        return bool(self.camera_info) and not fault
-
-    def scaled_info(self, header, width, height):
-        """Return the CameraInfo of the camera's image resized, under another header."""
-        info = scale_camera_info(self.camera_info, width, height)
-        info.header = header
-        return info
+        return None if fault else info
 
     def _keep_info(self, message):
         self.camera_info = message

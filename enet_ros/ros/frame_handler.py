@@ -6,7 +6,7 @@ from enet_ros.budget import StageTimer
 from enet_ros.msg import FrameTiming
 from enet_ros.postprocess import Painter, hide_uncertain, scale_labels
 from enet_ros.ros.compressed import array_to_jpeg
-from enet_ros.ros.convert import array_to_image
+from enet_ros.ros.convert import array_to_image, scale_camera_info
 from enet_ros.ros.stream_handler import StreamHandler
 
 FOR_PEOPLE = {'color', 'overlay', 'overlay/compressed'}
@@ -132,8 +132,10 @@ class Answer:
             topics = sorted(planes.keys() & wanted, key=lambda topic: topic != 'label')
             messages = {topic: array_to_image(planes[topic], 'mono8', self.header)
                         for topic in topics}
-            if self.stream.info_fits(*image_size) and 'camera_info' in wanted:
-                messages['camera_info'] = self.stream.scaled_info(self.header, *self.size)
+            info = self.stream.fitting_info(*image_size)
+            if info and 'camera_info' in wanted:
+                messages['camera_info'] = scale_camera_info(info, *self.size)
+                messages['camera_info'].header = self.header
         return messages
 
     def pictures(self):
