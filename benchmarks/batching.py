@@ -29,6 +29,9 @@ def main():
     parser.add_argument('--rounds', type=int, default=25)
     options = parser.parse_args()
     frames = max(options.batches)
+    if min(options.batches) < 1 or any(frames % batch for batch in options.batches):
+        parser.error(f'batches of {options.batches} do not all divide {frames} frames; '
+                     'choose divisors of the largest')
     print(f'{frames} frames, milliseconds (median), times as fast as one after the other\n')
     print('| network |', *(f'batches of {batch} |' for batch in options.batches))
     print('|---|' + '---:|' * len(options.batches))

@@ -1,6 +1,7 @@
 """Checkpoints: weights and all that rebuilds their model, in one safetensors file."""
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -68,15 +69,15 @@ class ModelSpec:
         return ARCHITECTURES[self.architecture](len(self.labels), *self._layout())
 
     def to_json(self):
-        """Return the spec as one line of JSON."""
-        return json.dumps({'format_version': FORMAT_VERSION, **asdict(self),
-                           'labels': self.labels.to_dict()})
+        """Return the spec as one line of JSON, with null for numbers that JSON has not."""
+        return json.dumps(finite({'format_version': FORMAT_VERSION, **asdict(self),
+                                  'labels': self.labels.to_dict()}), allow_nan=False)
 
     @classmethod
     def from_json(cls, text):
         """Rebuild a spec from `to_json`'s text; raise BadInput where it does not fit."""
         try:
-            data = json.loads(text)
+            data = json.loads(text, parse_constant=lambda _: None)  # NaN, in older files
             version = data.pop('format_version')
             if version != FORMAT_VERSION:
                 raise BadInput(f'format version {version!r}, where this release reads '
@@ -87,6 +88,15 @@ class ModelSpec:
             return cls(**data)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise BadInput(f'its metadata does not fit: {error!r}') from error
+
+
+def finite(data):
+    """Return plain data with None for NaN and infinity, which JSON has not."""
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def save(path, model, spec, dtype=torch.float16):
@@ -144,7 +154,7 @@ def resolve(name):
     if not name:
         raise BadInput(f'no model is named; give a .safetensors file or one of {_shipped()}')
     shipped = models_folder() / f'{name}.safetensors'
-    path = shipped if shipped.is_file() else Path(name).expanduser()
+    path = shipped if shipped.is_file() else Path(os.path.expanduser(name))
     if not path.is_file():
         raise BadInput(f'model {name} does not exist; give a .safetensors file or one of '
                        f'{_shipped()}')

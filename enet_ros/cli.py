@@ -28,9 +28,12 @@ def main(arguments=None):
     try:
         return options.run(options)
     except BadInput as error:
-        print(f'enet: {error}', file=sys.stderr)
+        complaint = str(error)
+    except OSError as error:
+        complaint = f'{error.filename}: {error.strerror}' if error.filename else str(error)
     except KeyboardInterrupt:
-        print('enet: interrupted', file=sys.stderr)
+        complaint = 'interrupted'
+    print(f'enet: {complaint}', file=sys.stderr)
     return 1
 
 
@@ -204,8 +207,9 @@ def _segment(options):
     from enet_ros.segment_files import print_report, segment_source
     from enet_ros.sources import open_source
 
+    seed = ReplayConfig(seed=options.seed).seed
     segmenter = _load_segmenter(options)
-    source = open_source(options.source, segmenter.labels, seed=options.seed)
+    source = open_source(options.source, segmenter.labels, seed=seed)
     print(_what_runs(options, segmenter))
     report = segment_source(segmenter, source, options.out, options.frames)
     print_report(report)
@@ -275,6 +279,8 @@ def _import(options):
     from enet_ros.checkpoint_import import import_checkpoint
     from enet_ros.label_yaml import read_label_set
 
+    if Path(options.file).is_dir():
+        raise BadInput(f'{options.file} is a folder; name the checkpoint to import')
     out = Path(options.out or Path(options.file).with_suffix('.safetensors').name)
     if out.exists():
         raise BadInput(f'{out} exists already; remove it, or name another file with --out')

@@ -252,7 +252,7 @@ class Recipe:
                                  minimum=0.0)
     drop_out: bool = value("leave out channels at random, as the authors' network does")
     optimizer: str = value('method', choices=('adamw', 'adam'))
-    learning_rate: float = value('at its peak', minimum=0.0)
+    learning_rate: float = value('at its peak', minimum=0.0, maximum=1.0)
     weight_decay: float = value('of adamw, or L2 of adam', minimum=0.0)
     schedule: str = value('of the learning rate', choices=('one_cycle', 'steps'))
     average_decay: float = value('of the moving average of the weights, a step; 0: none',
@@ -261,6 +261,9 @@ class Recipe:
     def __post_init__(self):
         check(self)
         require(self.crop % 8 == 0, 'crop', self.crop, 'it must be a multiple of 8')
+        require(self.synthetic_per_batch < self.batch_size, 'synthetic_share',
+                self.synthetic_share, f'it must leave a real frame in a batch of '
+                f'{self.batch_size}; lower it, or raise batch_size')
         if self.architecture != 'enet':
             for name in ('encoder_epochs', 'encoder_share'):
                 require(not getattr(self, name), name, getattr(self, name),
@@ -280,7 +283,8 @@ class RunConfig:
     root: str = setting('', "the data set's folder")
     out: str = setting('runs/enet', 'folder for checkpoints and logs; a run in it is continued')
     initial: str = setting('', 'checkpoint to start from; empty: random weights')
-    seed: int = setting(0, 'of initial weights, order and augmentation', minimum=0)
+    seed: int = setting(0, 'of initial weights, order and augmentation',
+                        minimum=0, maximum=2**31 - 1)
     device: str = setting('auto', 'auto takes a GPU if there is one', choices=DEVICES)
     processes: int = setting(1, 'processes on this machine, one a GPU', minimum=1)
     machines: int = setting(1, 'machines that train together, started by torchrun', minimum=1)

@@ -153,4 +153,6 @@ def _plain(value):
         return ', '.join(f'{name}: {_plain(each)}' for name, each in value.items())
     if isinstance(value, (list, tuple)):
         return ' '.join(map(_plain, value))
+    if value is None:
+        return '-'
     return f'{value:.4g}' if isinstance(value, float) else str(value)

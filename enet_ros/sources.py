@@ -69,9 +69,9 @@ def open_source(source, label_set=CAMVID, width=640, height=360, seed=0):
     if camera := re.fullmatch(r'(?:/dev/video)?(\d{1,3})', source):
         return CameraSource(int(camera[1]))
     path, colon, topic = source.partition(':/')
-    if colon and _is_bag(Path(path).expanduser()):
-        return BagSource(Path(path).expanduser(), '/' + topic)
-    path = Path(source).expanduser()
+    if colon and _is_bag(bag := Path(os.path.expanduser(path))):
+        return BagSource(bag, '/' + topic)
+    path = Path(os.path.expanduser(source))
     if not source or not path.exists():
         raise BadInput(f'source {source!r} does not exist; give synthetic, an image, a folder of '
                        'images, a video, a rosbag2 or the index of a camera')

@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,6 +257,26 @@ def test_absent_engines_are_named_with_what_to_install(tiny_model):
         with pytest.raises(BadInput) as error:
             Comparison(tiny_model, QUICK, [name])
         assert str(error.value) == reason
+
+
+@pytest.mark.parametrize('settings, complaint', [
+    ({'names': ['torch', 'auto']}, 'auto stands for one of the engines; name those to compare'),
+    ({'names': ['magic']}, "engine is 'magic'; choose one of"),
+    ({'threads': -1}, 'threads is -1; it must be at least 0'),
+])
+def test_settings_that_cannot_be_compared(settings, complaint):
+    with pytest.raises(BadInput, match=complaint):
+        Comparison('not read', QUICK, **settings)
+
+
+@pytest.mark.skipif(not find_spec('openvino'), reason='openvino is not installed')
+@pytest.mark.parametrize('batches', [['2', '3'], ['0', '1']])
+def test_batches_divide_the_largest(batches):
+    program = Path(__file__).parents[1] / 'benchmarks/batching.py'
+    result = subprocess.run([sys.executable, str(program), '--batches', *batches],
+                            capture_output=True, text=True, timeout=120, check=False,
+                            env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+    assert result.returncode == 2 and 'choose divisors of the largest' in result.stderr
 
 
 @pytest.mark.parametrize('text', ['640', '640x', 'x360', '640x360,', '8x8', '640x-360', 'big'])

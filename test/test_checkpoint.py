@@ -55,6 +55,11 @@ def test_checkpoints_from_before_there_were_options(tmp_path, spec):
     assert ModelSpec.from_json(json.dumps(metadata)) == spec
 
 
+def test_older_checkpoints_with_numbers_that_json_has_not(spec):
+    metadata = {**json.loads(spec.to_json()), 'metrics': {'iou': {'Sky': float('nan')}}}
+    assert ModelSpec.from_json(json.dumps(metadata)).metrics == {'iou': {'Sky': None}}
+
+
 def test_shipped_models_load():
     for path in checkpoint.models_folder().glob('*.safetensors'):
         model, spec = checkpoint.load(path.stem)

@@ -1,6 +1,7 @@
 """Every engine gives the network's own answer, or says why it cannot."""
 
 import logging
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +22,7 @@ from enet_ros.engines import engine as chooser
 from enet_ros.engines import onnxruntime_engine, torch_engine
 from enet_ros.engines.cache import cached
 from enet_ros.engines.deployment import Task
-from enet_ros.engines.engine import MAKERS, choose_engine, present
+from enet_ros.engines.engine import MAKERS, choose_engine, fastest, present
 from enet_ros.engines.export import digest
 from enet_ros.engines.gpu import gpu_name
 from enet_ros.errors import BadInput
@@ -227,7 +228,50 @@ def test_auto_takes_torch_where_openvino_is_not_installed(enet, uninstall):
     uninstall('openvino')
     engine = choose_engine(*enet, TASK, ModelConfig(device='cpu'))
     assert engine.name == 'torch cpu float32'
-    assert 'openvino, which is faster, is not installed' in engine.reason
+    assert engine.reason == ('device cpu was asked for, and openvino, which is faster, is not '
+                             'installed')
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Let there be a GPU that this torch does not see."""
+    monkeypatch.setattr(chooser, 'gpu_name', lambda: 'Orin')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+
+
+@needs_onnxruntime
+@pytest.mark.parametrize('device', ['auto', 'cuda'])
+def test_auto_takes_cuda_of_onnxruntime_where_torch_sees_no_gpu(monkeypatch, gpu, device):
+    import onnxruntime
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: [
+        'TensorrtExecutionProvider', 'CUDAExecutionProvider', 'CPUExecutionProvider'])
+    monkeypatch.setattr(chooser, 'TENSORRT', ('libabsent.so.10',))
+    name, reason = fastest(device)
+    assert name == 'onnxruntime' and 'ONNX Runtime has CUDA' in reason
+    assert 'tensorrt' not in present()  # it was built in, but its libraries are missing
+    monkeypatch.setattr(chooser, 'TENSORRT', ('libabsent.so.10', 'libc.so.6'))  # one that is there
+    assert fastest(device)[0] == 'tensorrt' and 'tensorrt' in present()
+
+
+def test_auto_says_where_no_runtime_can_use_the_gpu(monkeypatch, gpu):
+    if find_spec('onnxruntime'):
+        import onnxruntime
+        monkeypatch.setattr(onnxruntime, 'get_available_providers',
+                            lambda: ['CPUExecutionProvider'])
+    assert 'no installed runtime can use the GPU Orin' in fastest('auto')[1]
+    assert 'device cpu was asked for' in fastest('cpu')[1]
+    monkeypatch.setattr(chooser, 'gpu_name', lambda: '')
+    assert 'there is no GPU' in fastest('auto')[1]
+
+
+@pytest.mark.parametrize('compiler', ['', 'absent++'])
+def test_compiling_needs_a_compiler(enet, tmp_path, monkeypatch, compiler):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.delenv('CXX', raising=False)
+    if compiler:
+        monkeypatch.setenv('CXX', compiler)
+    with pytest.raises(BadInput, match=re.escape(f'{compiler or "g++"!r} is not found; install')):
+        choose_engine(*enet, TASK, ModelConfig(engine='torch', device='cpu', compile=True))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a CUDA GPU')

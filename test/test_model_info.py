@@ -1,9 +1,11 @@
 """What `enet info` says of a model."""
 
 import json
+import math
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from enet_ros import checkpoint
 from enet_ros.benchmark.cost import cost_of
@@ -87,6 +89,22 @@ def test_json(file, capsys):
     assert described['labels'] == json.loads(json.dumps(CITYSCAPES.to_dict()))
     assert described['cost']['parameters'] == 364_311
     assert described['stages'][0]['output'] == [16, 32, 48]
+
+
+def test_classes_without_a_score(tmp_path, capsys):
+    """A class that the scored frames did not show has no IoU; NaN is no JSON."""
+    metrics = {'val': {'iou': {'road': 0.5, 'train': math.nan}, 'of_frames': [0.5, math.inf]}}
+    spec = ModelSpec(CITYSCAPES, metrics=metrics)
+    file = tmp_path / 'made.safetensors'
+    checkpoint.save(file, spec.build(), spec)
+    with safe_open(file, 'pt') as made:
+        assert not {'NaN', 'Infinity'} & set(made.metadata()[checkpoint.METADATA_KEY].split())
+    read = {'val': {'iou': {'road': 0.5, 'train': None}, 'of_frames': [0.5, None]}}
+    assert checkpoint.read_spec(file).metrics == read
+    assert main(['info', '--json', str(file)]) == 0
+    described = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert described['metrics'] == read
+    assert '      train: -\n' in text(describe(file))
 
 
 def test_little_is_said_of_a_model_that_says_little(tmp_path):

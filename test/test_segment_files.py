@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from enet_ros.checkpoint import ModelSpec
+from enet_ros.cli import main
 from enet_ros.errors import BadInput
 from enet_ros.image_files import read_image
 from enet_ros.labels import CAMVID
@@ -150,3 +151,23 @@ def test_the_images_themselves_are_not_replaced(tmp_path, segmenter):
     with pytest.raises(BadInput, match='would replace the images'):
         segment_source(segmenter, open_source(folder), tmp_path)
     assert (folder / 'f0.png').read_bytes() == before
+
+
+@pytest.mark.parametrize('arguments, complaint', [
+    (['segment', '~nobody-of-this-name/x'], "'~nobody-of-this-name/x' does not exist"),
+    (['segment', 'x' * 300], 'x'),
+    (['segment', 'synthetic', '--seed', '-1'], 'seed is -1; it must be at least 0'),
+    (['segment', 'synthetic', '--model', 'x' * 300], 'x'),
+    (['import', '.', '--labels', 'labels.yaml'], '. is a folder; name the checkpoint'),
+    (['import', '/', '--labels', 'labels.yaml'], '/ is a folder; name the checkpoint'),
+    (['evaluate', '--root', 'x' * 300], 'x'),
+])
+def test_the_command_says_in_one_line_what_is_wrong(tmp_path, monkeypatch, capsys, arguments,
+                                                    complaint):
+    monkeypatch.chdir(tmp_path)
+    if arguments[0] == 'segment':
+        arguments = [*arguments, '--out', 'out', '--frames', '1', '--engine', 'torch',
+                     '--device', 'cpu']
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith('enet: ') and complaint in said and said.count('\n') == 1

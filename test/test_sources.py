@@ -265,6 +265,8 @@ def test_sources_that_cannot_be_opened(tmp_path, capfd):
     (tmp_path / 'text.avi').write_text('no video')
     for source, words in (('', 'does not exist'), (tmp_path / 'nothing', 'does not exist'),
                           ('bag:/topic', 'does not exist'),
+                          ('~nobody-of-this-name/x', 'does not exist'),
+                          ('~nobody-of-this-name/x:/topic', 'does not exist'),
                           (tmp_path / 'empty', 'holds no images'),
                           (tmp_path / 'text.avi', 'no video that can be decoded'),
                           ('917', 'camera 917 cannot be opened')):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELLED
 from enet_ros.models.enet import ENet
 from enet_ros.training.augment import random_crop, random_light
+from enet_ros.training.datasets import open_dataset
+from enet_ros.training.fabric import make_fabric
 from enet_ros.training.frames import FolderFrames
 from enet_ros.training.loss import class_weights, segmentation_loss
 from enet_ros.training.objective import with_heads
@@ -26,7 +29,7 @@ from enet_ros.training.recipe import load_recipe, recipe_files
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
 from enet_ros.training.streets import SyntheticFrames
-from enet_ros.training.train import train
+from enet_ros.training.train import Run, train
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
 
@@ -158,6 +161,9 @@ def test_changes_go_before_the_file(tmp_path):
     ('epochs: 0', 'epochs is 0; it must be at least 1'),
     ('crop: 100', 'crop is 100; it must be a multiple of 8'),
     ('synthetic_share: 1', 'at most 0.9'),
+    ('synthetic_share: 0.9\nbatch_size: 4', 'must leave a real frame in a batch of 4; lower it'),
+    ('synthetic_share: 0.75\nbatch_size: 2', 'must leave a real frame in a batch of 2; lower it'),
+    ('learning_rate: .inf', 'learning_rate is inf; it must be at most 1.0'),
     ('class_weight_offset: 1', 'at least 1.0001'),
     ('architecture: segnet', 'must be 0 for segnet'),
     ('optimizer: sgd', 'choose one of adamw, adam'),
@@ -302,11 +308,92 @@ def test_a_run_can_start_from_weights(tmp_path, camvid):
     assert torch.allclose(before, after, atol=1e-3)
 
 
-def test_a_folder_with_another_run_is_refused(tmp_path, camvid):
-    changes = {'encoder_epochs': 0, 'epochs': 1}
-    small_run(camvid, tmp_path, changes=changes)
-    with pytest.raises(BadInput, match='of a run with other settings'):
-        small_run(camvid, tmp_path, changes={**changes, 'epochs': 2})
+SHORT = {'encoder_epochs': 0, 'epochs': 1}
+
+
+@pytest.fixture(scope='module')
+def short_run(tmp_path_factory, camvid):
+    folder = tmp_path_factory.mktemp('short')
+    small_run(camvid, folder, changes=SHORT)
+    return folder
+
+
+@pytest.fixture
+def ended(tmp_path, short_run):
+    """Return the folder of a run that has ended."""
+    return shutil.copytree(short_run, tmp_path / 'ended')
+
+
+@pytest.fixture
+def unread(tmp_path):
+    """Return a CamVid whose frames are refused when they are read."""
+    root = make_camvid(tmp_path / 'unread', train=2, val=1)
+    next((root / 'train').iterdir()).write_text('no image')
+    return root
+
+
+@pytest.mark.parametrize('changes, settings, complaint', [
+    ({'epochs': 2}, {}, r'of a run with other settings \(epochs\); use them again'),
+    ({}, {'seed': 1}, r'of a run with other settings \(seed\)'),
+    ({}, {'initial': 'none.safetensors'}, 'none.safetensors does not exist'),
+])
+def test_another_run_is_refused_before_frames_are_read(ended, unread, changes, settings,
+                                                       complaint):
+    with pytest.raises(BadInput, match=complaint):
+        small_run(unread, ended, changes={**SHORT, **changes}, **settings)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_frames_are_read(tmp_path, unread):
+    (tmp_path / 'file').write_text('in the way')
+    for out in (tmp_path / 'file', tmp_path / 'file/out'):
+        with pytest.raises(BadInput, match='cannot write to .*; choose another --out'):
+            small_run(unread, out, changes=SHORT)
+
+
+@pytest.mark.parametrize('damage', [lambda whole: whole[:len(whole) // 2], lambda whole: b'',
+                                    lambda whole: b'no state'])
+def test_a_damaged_state_is_named(ended, unread, damage):
+    state = ended / 'state.pt'
+    state.write_bytes(damage(state.read_bytes()))
+    with pytest.raises(BadInput, match='state.pt cannot be read as the state of a run .*; '
+                                       'remove it, or take another --out') as refusal:
+        small_run(unread, ended, changes=SHORT)
+    assert '\n' not in str(refusal.value)
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_run_does_not_go_on_with_other_frames(tmp_path, ended, split):
+    counts = {'train': 2, 'val': 1}
+    root = make_camvid(tmp_path / 'more', **{**counts, split: counts[split] + 1})
+    with pytest.raises(BadInput, match=r'other settings \(frames\)'):
+        small_run(root, ended, changes=SHORT)
+
+
+def test_a_state_from_before_frames_were_counted_goes_on(ended, camvid):
+    state = torch.load(ended / 'state.pt', weights_only=True)
+    assert state['recipe'].pop('frames') == {'train': 2, 'val': 1}
+    torch.save(state, ended / 'state.pt')
+    assert small_run(camvid, ended, changes=SHORT) == ended / 'best.safetensors'
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path, camvid):
+    with pytest.raises(BadInput, match='loss is inf at step .* rate, in another output folder'):
+        small_run(camvid, tmp_path, changes={'encoder_epochs': 0, 'iou_share': float('inf')})
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_the_initial_checkpoint_is_read_once(tmp_path, camvid, short_run):
+    initial = shutil.copy(short_run / 'best.safetensors', tmp_path / 'initial.safetensors')
+    config = RunConfig(root=str(camvid), out=str(tmp_path / 'out'), initial=str(initial),
+                       device='cpu', compile=False)
+    recipe = load_recipe(changes=RECIPE)
+    run = Run(make_fabric(config, recipe), config, recipe, open_dataset('camvid', camvid))
+    initial.unlink()
+    frames = list(SyntheticFrames(64, 48, 3, 2))
+    run.begin(TrainingSamples(frames, [], recipe, seed=0), np.ones(len(CAMVID), np.int64))
+    run.save()
+    state = torch.load(tmp_path / 'out/state.pt', weights_only=True)
+    assert state['recipe']['initial']['data'] == 'camvid'
 
 
 def test_segnet_learns_users_own_classes(tmp_path):
@@ -333,7 +420,15 @@ def test_two_processes_average_gradients_and_sum_scores(tmp_path, camvid):
     ({'data': 'kitti'}, "data set 'kitti' is not known"),
     ({'initial': 'none.safetensors'}, 'none.safetensors does not exist'),
     ({'precision': '8'}, 'choose one of 32-true, bf16-mixed'),
+    ({'seed': 20_000_000_000}, 'seed is 20000000000; it must be at most 2147483647'),
 ])
 def test_bad_settings_are_named(tmp_path, camvid, settings, complaint):
     with pytest.raises(BadInput, match=complaint):
         small_run(camvid, tmp_path, **settings)
+
+
+def test_compiling_needs_a_compiler(tmp_path, camvid, monkeypatch):
+    monkeypatch.delenv('CXX', raising=False)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(BadInput, match=r"'g\+\+' is not found; .* \(--no-compile"):
+        small_run(camvid, tmp_path, compile=True)

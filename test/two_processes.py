@@ -27,7 +27,8 @@ def main(root, out):
     dataset = open_dataset('camvid', root)
     train = dataset.splits['train']
     samples = TrainingSamples([train[i] for i in range(len(train))], [], recipe, seed=0)
-    run = Run(fabric, config, recipe, dataset, samples, train.check())
+    run = Run(fabric, config, recipe, dataset)
+    run.begin(samples, train.check())
 
     parts = [default_collate([samples[n] for n in samples.numbers(0, rank, 2)[:2]])
              for rank in range(2)]

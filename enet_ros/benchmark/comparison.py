@@ -95,6 +95,12 @@ class Comparison:
     def __init__(self, model, plan, names=(), threads=0, compiled=False,
                  clock=time.perf_counter):
         self.model, self.plan, self.threads, self.clock = model, plan, threads, clock
+        ModelConfig(threads=threads)  # refuses what is no number of threads
+        if 'auto' in names:
+            raise BadInput('auto stands for one of the engines; name those to compare, or none '
+                           'for all that are installed')
+        for name in names:
+            ModelConfig(engine=name)  # refuses what is no engine
         self.start = clock()
         self.progress = Progress()
         self.networks = load_networks(model)
@@ -102,7 +108,6 @@ class Comparison:
         self.cache = tempfile.TemporaryDirectory(prefix='enet_benchmark_')
         absent = absent_engines(*self.networks['enet'], self.cache.name)
         for name in names:
-            ModelConfig(engine=name)  # refuses what is no engine
             if name in absent:
                 raise BadInput(absent[name])
         if names:

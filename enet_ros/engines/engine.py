@@ -1,5 +1,6 @@
 """What every engine offers, and the one place that chooses among them."""
 
+import ctypes
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol
@@ -20,6 +21,8 @@ MAKERS = {
     'onnxruntime': ('enet_ros.engines.onnxruntime_engine', 'OnnxRuntimeEngine', 'onnxruntime'),
     'tensorrt': ('enet_ros.engines.onnxruntime_engine', 'TensorRtEngine', 'onnxruntime-gpu'),
 }
+
+TENSORRT = 'libnvinfer.so.10', 'libnvinfer.so.8'  # the latter on JetPack 5
 
 
 class Engine(Protocol):
@@ -67,17 +70,26 @@ def fastest(device):
             return 'torch', 'this torch sees a CUDA GPU'
         if 'tensorrt' in present():
             return 'tensorrt', 'ONNX Runtime has TensorRT'
+        if _provides('CUDA'):
+            return 'onnxruntime', 'ONNX Runtime has CUDA, and this torch sees no CUDA GPU'
         if device == 'cuda':
-            return 'onnxruntime' if _provides('CUDA') else 'torch', 'no other may see a CUDA GPU'
+            return 'torch', 'no other may see a CUDA GPU'
+    if device == 'cpu':
+        why_cpu = 'device cpu was asked for'
+    elif gpu := gpu_name():
+        why_cpu = f'no installed runtime can use the GPU {gpu}'
+    else:
+        why_cpu = 'there is no GPU'
     if find_spec('openvino'):
-        return 'openvino', 'there is no GPU, and openvino is installed'
-    return 'torch', 'there is no GPU, and openvino, which is faster, is not installed'
+        return 'openvino', f'{why_cpu}, and openvino is installed'
+    return 'torch', f'{why_cpu}, and openvino, which is faster, is not installed'
 
 
 def present():
     """Return the names of the engines that this machine has."""
     return [name for name, (_, _, package) in MAKERS.items()
-            if _installed(package) and (name != 'tensorrt' or _provides('Tensorrt'))]
+            if _installed(package)
+            and (name != 'tensorrt' or _provides('Tensorrt') and _tensorrt_loads())]
 
 
 def _installed(package):
@@ -90,6 +102,17 @@ def _provides(provider):
         return False
     import onnxruntime
     return f'{provider}ExecutionProvider' in onnxruntime.get_available_providers()
+
+
+def _tensorrt_loads():
+    """Tell whether TensorRT is there: ONNX Runtime says only whether it was built for it."""
+    for library in TENSORRT:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def require_size(image, task):

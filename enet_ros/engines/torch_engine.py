@@ -1,6 +1,7 @@
 """Inference with PyTorch on a CPU or an NVIDIA GPU."""
 
 import os
+import shutil
 import threading
 from contextlib import contextmanager
 
@@ -42,6 +43,7 @@ class TorchEngine:
         self.deployments = {confidence: deployment.answering(confidence)
                             for confidence in (False, True)}
         if config.compile:
+            require_compiler()
             self.deployments = {confidence: _compiled(each, config.cache_folder)
                                 for confidence, each in self.deployments.items()}
         if on_gpu:
@@ -123,6 +125,15 @@ def _compiled(deployment, folder):
     # Given as an option of torch.compile, this would leave convolutions unfused.
     torch._inductor.config.freezing = True
     return torch.compile(deployment, dynamic=False)
+
+
+def require_compiler():
+    """Raise BadInput where the C++ compiler that torch.compile calls is missing."""
+    compiler = os.environ.get('CXX', 'g++')
+    if not shutil.which(compiler):
+        raise BadInput(f'compiling needs a C++ compiler, and {compiler!r} is not found; install '
+                       'g++, name another with CXX, or do not compile (--no-compile, in ROS '
+                       'model.compile false)')
 
 
 def torch_device(name):

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from enet_ros.engines.torch_engine import torch_device
+from enet_ros.engines.torch_engine import require_compiler, torch_device
 from enet_ros.errors import BadInput
 
 # What training needs beyond the core, by module: looked for at the start, not after hours.
@@ -18,6 +18,8 @@ def make_fabric(config, recipe):
     missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
     if missing:
         raise BadInput(f'training needs {", ".join(missing)}; pip install {" ".join(missing)}')
+    if config.compile:
+        require_compiler()
     from lightning_fabric import Fabric
     from lightning_fabric.strategies import DDPStrategy
 

@@ -3,6 +3,7 @@
 import json
 import math
 
+from enet_ros.checkpoint import finite
 from enet_ros.contact_sheet import contact_sheet, write_sheet
 from enet_ros.output_folder import OutputFolder
 from enet_ros.postprocess import colorize
@@ -72,7 +73,7 @@ class ReportFolder(OutputFolder):
                   'frame_iou': dict(zip(frames.names, evaluation.frame_iou))}
         try:
             (self.path / 'report.json').write_text(
-                json.dumps(_without_nan(report), indent=1, allow_nan=False) + '\n')
+                json.dumps(finite(report), indent=1, allow_nan=False) + '\n')
         except OSError as error:
             raise self.not_writable(error) from error
 
@@ -84,10 +85,3 @@ def frame_picture(title, evaluation, image, truth):
     row = [('image', image), ('truth; black is not labelled', colorize(truth, labels.palette())),
            ('answer', colorize(answer, labels.palette()))]
     return contact_sheet(title, [row], labels, SHEET_WIDTH)
-
-
-def _without_nan(data):
-    """Return plain data with None for NaN, which JSON has not."""
-    if isinstance(data, dict):
-        return {key: _without_nan(value) for key, value in data.items()}
-    return None if isinstance(data, float) and math.isnan(data) else data

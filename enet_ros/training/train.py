@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
@@ -14,6 +13,7 @@ from enet_ros import checkpoint
 from enet_ros.config import NORMALISATIONS
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
+from enet_ros.output_folder import OutputFolder
 from enet_ros.segmenter import Segmenter
 from enet_ros.training.datasets import open_dataset
 from enet_ros.training.evaluate import describe, evaluate
@@ -40,6 +40,7 @@ def train(config, recipe):
     torch.manual_seed(config.seed)
     dataset = open_dataset(config.data, config.root)
     frames = {split: dataset.splits[split] for split in ('train', 'val')}
+    run = Run(fabric, config, recipe, dataset)
     counts = {split: frames[split].check(progress=fabric.is_global_zero) for split in frames}
     streets = dataset.labels == CAMVID
     if recipe.synthetic_share and not streets:
@@ -56,8 +57,7 @@ def train(config, recipe):
         scored['streets'] = list(SyntheticFrames(*dataset.size, UNSEEN_STREETS,
                                                  config.scored_streets))
 
-    run = Run(fabric, config, recipe, dataset, samples, counts['train'])
-    run.resume()
+    run.begin(samples, counts['train'])
     numbers = samples.numbers(run.step, fabric.global_rank, fabric.world_size)
     batches = DataLoader(Subset(samples, numbers), recipe.batch_size // fabric.world_size,
                          num_workers=config.workers)
@@ -88,23 +88,43 @@ def _prepare(frames, size, task):
 
 
 class Run:
-    """One training run: the network, its optimiser, and what has been reached so far."""
+    """One training run: the network, its optimiser, and what has been reached so far.
 
-    def __init__(self, fabric, config, recipe, dataset, samples, counts):
-        self.fabric, self.config, self.recipe = fabric, config, recipe
-        self.dataset, self.samples = dataset, samples
+    Making it reads no frame, so that a folder, checkpoint or state that will not do shows at once,
+    as BadInput. `begin` makes it ready for steps.
+    """
+
+    def __init__(self, fabric, config, recipe, dataset):
+        self.fabric, self.config, self.recipe, self.dataset = fabric, config, recipe, dataset
         mean, std = NORMALISATIONS[recipe.normalisation]
         self.spec = checkpoint.ModelSpec(dataset.labels, recipe.architecture, *dataset.size,
                                          mean=mean, std=std)
-        self.folder = Path(config.out)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = OutputFolder(config.out).path
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise BadInput(f'cannot write to {self.folder}; choose another --out')
         self.best_file = self.folder / 'best.safetensors'
         self.state_file = self.folder / 'state.pt'
         self.progress = Progress(self.folder, dataset.labels)
-        self.first_stage = samples.steps_of(recipe.encoder_epochs)
         self.step, self.best = 0, 0.0
+        self.network, initial = self._initial()
+        # What the result depends on, as plain data.
+        self.training = {
+            'data': dataset.name,
+            'frames': {split: len(dataset.splits[split]) for split in ('train', 'val')},
+            **asdict(recipe), 'initial': initial, 'seed': config.seed,
+            'precision': config.precision, 'processes': fabric.world_size}
+        self.state = self._read_state()
 
-        objective = Objective(with_heads(self._initial(), recipe.drop_out), mean, std,
+    def begin(self, samples, counts):
+        """Make ready for steps on TrainingSamples, after the folder's state where it has one.
+
+        counts are the pixels of each class in all real frames, int64 (classes,).
+        """
+        config, recipe, fabric = self.config, self.recipe, self.fabric
+        self.samples = samples
+        self.first_stage = samples.steps_of(recipe.encoder_epochs)
+        objective = Objective(with_heads(self.network, recipe.drop_out),
+                              self.spec.mean, self.spec.std,
                               class_weights(counts, recipe.class_weight_offset), recipe)
         objective.to(memory_format=torch.channels_last)
         self.average = AveragedModel(
@@ -118,10 +138,13 @@ class Run:
             objective.compile()
         self.heads = objective.heads
         self.objective, self.optimizer = fabric.setup(objective, optimizer)
+        if self.state:
+            self._resume()
 
     def _initial(self):
+        """Return the network to start from, and how it was trained."""
         if not self.config.initial:
-            return self.spec.build()
+            return self.spec.build(), ''
         model, spec = checkpoint.load(self.config.initial)
         if spec.labels != self.spec.labels or spec.architecture != self.spec.architecture:
             raise BadInput(f'{self.config.initial} is a {spec.architecture} for the classes of '
@@ -131,7 +154,7 @@ class Run:
             raise BadInput(f'{self.config.initial} knows images of mean {spec.mean} and deviation '
                            f'{spec.std}; choose the normalisation that has them')
         self.spec = replace(self.spec, architecture_options=spec.architecture_options)
-        return model
+        return model, spec.training
 
     def _rate_share(self, step):
         epoch = step * self.samples.real_per_batch / len(self.samples.real)
@@ -149,7 +172,7 @@ class Run:
         loss = self.objective(images, labels, self.step >= self.first_stage)
         if not torch.isfinite(loss):
             raise BadInput(f'the loss is {loss.item()} at step {self.step}; '
-                           'lower the learning rate and start from the last state')
+                           'lower the learning rate, in another output folder')
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         self.optimizer.step()
@@ -169,7 +192,7 @@ class Run:
         if self.fabric.is_global_zero:
             if whole:
                 spec = replace(
-                    self.spec, metrics=scores, training=self._recipe(),
+                    self.spec, metrics=scores, training=self.training,
                     licence=f'Trained on {self.dataset.name}; its terms of use apply.')
                 checkpoint.save(self.folder / 'last.safetensors', trained.network, spec)
                 if score >= self.best:
@@ -206,34 +229,38 @@ class Run:
         if not self.fabric.is_global_zero:
             return
         part = self.state_file.with_suffix('.part')
-        torch.save({'recipe': self._recipe(), 'step': self.step, 'best': self.best,
+        torch.save({'recipe': self.training, 'step': self.step, 'best': self.best,
                     'heads': self.heads.state_dict(), 'average': self.average.state_dict(),
                     'optimizer': self.optimizer.state_dict(),
                     'schedule': self.schedule.state_dict(),
                     'progress': self.progress.state_dict()}, part)
         os.replace(part, self.state_file)
 
-    def resume(self):
-        """Continue from the folder's state, where there is one of the same recipe."""
+    def _read_state(self):
+        """Return the folder's state, or None; raise BadInput for one of another run."""
         if not self.state_file.exists():
-            return
-        state = torch.load(self.state_file, map_location=self.fabric.device, weights_only=True)
-        if state['recipe'] != self._recipe():
-            raise BadInput(f'{self.state_file} is of a run with other settings; '
-                           'use them again, or another output folder')
+            return None
+        try:
+            state = torch.load(self.state_file, map_location=self.fabric.device,
+                               weights_only=True)
+            training = {**self.training, **state['recipe']}  # older states say less
+        except Exception as error:  # of many kinds, where bytes are missing
+            raise BadInput(f'{self.state_file} cannot be read as the state of a run '
+                           f'({type(error).__name__}); remove it, or take another --out'
+                           ) from error
+        if other := [name for name in training if training[name] != self.training.get(name)]:
+            raise BadInput(f'{self.state_file} is of a run with other settings '
+                           f'({", ".join(other)}); use them again, or another output folder')
+        return state
+
+    def _resume(self):
+        state, self.state = self.state, None
         self.step, self.best = state['step'], state['best']
         self.heads.load_state_dict(state['heads'])
         self.average.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])
         self.schedule.load_state_dict(state['schedule'])
         self.progress.load_state_dict(state['progress'])
-
-    def _recipe(self):
-        """Return what the result depends on, as plain data."""
-        initial = self.config.initial and checkpoint.read_spec(self.config.initial).training
-        return {'data': self.dataset.name, **asdict(self.recipe), 'initial': initial,
-                'seed': self.config.seed, 'precision': self.config.precision,
-                'processes': self.fabric.world_size}
 
 
 def _moving_average(decay):
