@@ -70,7 +70,8 @@ class ModelConfig:
     path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file',
                         reloaded=True)
     engine: str = setting('auto', 'runtime of the network; tensorrt is that of ONNX Runtime, '
-                          'auto takes torch on a GPU, else openvino, else torch', choices=ENGINES)
+                          'auto takes torch on a GPU, or ONNX Runtime where only that can use it, '
+                          'else openvino, else torch', choices=ENGINES)
     device: str = setting('auto', 'where it runs; auto takes a GPU if there is one',
                           choices=DEVICES)
     precision: str = setting('auto', 'of the arithmetic; auto takes float16 on a GPU, bfloat16 '
