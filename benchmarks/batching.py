@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from enet_ros import checkpoint
 from enet_ros.config import ModelConfig, parse_size
@@ -57,8 +56,8 @@ def requests(name, task, batches):
         for batch in batches:
             graph = engine.core.read_model(file)
             graph.reshape([batch, task.height, task.width, 3])
-            made[batch] = openvino.compile_model(graph, 'CPU', engine.settings
-                                                 ).create_infer_request()
+            compiled = engine.core.compile_model(graph, 'CPU', engine.settings)
+            made[batch] = compiled.create_infer_request()
     return made
 
 

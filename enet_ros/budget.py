@@ -86,8 +86,7 @@ class Budget:
         The median decides: a frame with an even chance is worth the work, for what is late in
         the end is withheld. The first few are tried: one of them may have met a hiccup.
         """
-        work = self.likely_work() if self._telling() else 0.0
-        in_time = not budget or age + work <= budget
+        in_time = not budget or age + self._expected_work() <= budget
         if not in_time and self.clock() - self._last_work < PROBE_EVERY:
             return NO_TIME
         self._last_work = self.clock()
@@ -95,14 +94,17 @@ class Budget:
 
     def before_leaving(self, age, budget):
         """Withhold a frame that would leave late; publishing itself takes time too."""
+        return LATE if 0 < budget < age + self._expected_leaving() else ''
+
+    def _expected_work(self):
+        worked = self._work.values()
+        telling = len(worked) >= TELLING or sum(worked) > 1e3 * PROBE_EVERY
+        return self.likely_work() if telling else 0.0
+
+    def _expected_leaving(self):
         leaving = self._leaving.values()
         # The lower of two values keeps one hiccup from withholding all that comes after it.
-        last = np.percentile(leaving, 95, method='lower') if len(leaving) > 1 else 0.0
-        return LATE if 0 < budget < age + last else ''
-
-    def _telling(self):
-        worked = self._work.values()
-        return len(worked) >= TELLING or sum(worked) > 1e3 * PROBE_EVERY
+        return np.percentile(leaving, 95, method='lower') if len(leaving) > 1 else 0.0
 
     def likely_work(self):
         """Return the milliseconds that a frame likely takes, from being taken up until it left."""

@@ -50,6 +50,25 @@ def start_node(tmp_path):
 
 
 @pytest.fixture
+def local_node():
+    """Return a function that makes a node of a class in this process."""
+    import rclpy
+    from nodes import DOMAIN
+    context = rclpy.Context()
+    context.init(domain_id=DOMAIN)
+    made = []
+
+    def make(kind, **options):
+        made.append(kind('node', context=context, **options))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.destroy_node()
+    context.try_shutdown()
+
+
+@pytest.fixture
 def start(start_node, tiny_model):
     """Return a function that starts the segmentation node as a process with the tiny model."""
     def start(parameters=None, **kwargs):

@@ -4,33 +4,14 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-import rclpy
-from nodes import DOMAIN
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from enet_ros.ros.camera_stream import CameraStream, info_fault
 
 
-@pytest.fixture
-def make():
-    """Return a function that makes a camera's stream on a node with remapped topics."""
-    context = rclpy.Context()
-    context.init(domain_id=DOMAIN)
-    nodes = []
-
-    def make(name='', masks=(), **remaps):
-        arguments = [part for old, new in remaps.items()
-                     for part in ('-r', f'{old.replace("__", "/")}:={new}')]
-        node = LifecycleNode('node', context=context, cli_args=['--ros-args', *arguments])
-        nodes.append(node)
-        return CameraStream(node, name, masks, lambda: 0.0, None)
-
-    make.nodes = nodes
-    yield make
-    for node in nodes:
-        node.destroy_node()
-    context.try_shutdown()
+def camera_of(node, masks=()):
+    return CameraStream(node, '', masks, lambda: 0.0, None)
 
 
 @pytest.mark.parametrize('transport, remaps, topic', [
@@ -40,17 +21,19 @@ def make():
     ('compressed', {}, '/image/compressed'),
     ('compressed', {'image': '/cam/raw'}, '/cam/raw/compressed'),
     ('compressed', {'image__compressed': '/cam/jpeg'}, '/cam/jpeg')])
-def test_the_topic_is_the_one_that_is_heard(make, transport, remaps, topic):
-    stream = make(**remaps)
+def test_the_topic_is_the_one_that_is_heard(local_node, transport, remaps, topic):
+    rules = [part for old, new in remaps.items()
+             for part in ('-r', f'{old.replace("__", "/")}:={new}')]
+    stream = camera_of(local_node(LifecycleNode, cli_args=['--ros-args', *rules]))
     stream.open(transport)
     heard = {each.topic_name for each in stream.node.subscriptions}
     assert stream.topic == topic and topic in heard
 
 
-def test_topics_that_cannot_be_leave_nothing_behind(make):
+def test_topics_that_cannot_be_leave_nothing_behind(local_node):
+    node = local_node(LifecycleNode)
     with pytest.raises(Exception, match='(?i)topic'):
-        make(masks=['road', '3d'])
-    node, = make.nodes
+        camera_of(node, masks=['road', '3d'])
     assert not [each for each in node.publishers if each.topic_name.startswith('/node/mask')]
 
 

@@ -4,8 +4,6 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-import rclpy
-from nodes import DOMAIN
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -15,23 +13,14 @@ from enet_ros.ros.parameters import Parameters
 
 
 @pytest.fixture
-def make():
+def make(local_node):
     """Return a function that makes the parameters of a node, some with values of the start."""
-    context = rclpy.Context()
-    context.init(domain_id=DOMAIN)
-    nodes = []
-
     def make(values=None):
         overrides = [Parameter(name, value=value) for name, value in (values or {}).items()]
-        node = Node('node', context=context, parameter_overrides=overrides,
-                    start_parameter_services=False)
-        nodes.append(node)
+        node = local_node(Node, parameter_overrides=overrides, start_parameter_services=False)
         return Parameters(node, SegmentationConfig)
 
-    yield make
-    for node in nodes:
-        node.destroy_node()
-    context.try_shutdown()
+    return make
 
 
 def change(parameters, name, *value):
