@@ -14,6 +14,7 @@ from enet_ros.errors import BadInput
 from enet_ros.labels import LabelSet
 from enet_ros.models.enet import ENet, ENetLayout
 from enet_ros.models.segnet import SegNet
+from enet_ros.user_path import user_path
 
 FORMAT_VERSION = 1
 METADATA_KEY = 'enet_ros'
@@ -154,7 +155,7 @@ def resolve(name):
     if not name:
         raise BadInput(f'no model is named; give a .safetensors file or one of {_shipped()}')
     shipped = models_folder() / f'{name}.safetensors'
-    path = shipped if shipped.is_file() else Path(os.path.expanduser(name))
+    path = shipped if shipped.is_file() else user_path(name)
     if not path.is_file():
         raise BadInput(f'model {name} does not exist; give a .safetensors file or one of '
                        f'{_shipped()}')

@@ -16,6 +16,7 @@ from enet_ros.config import (
     RunConfig,
 )
 from enet_ros.errors import BadInput
+from enet_ros.user_path import user_path
 
 
 def main(arguments=None):
@@ -281,7 +282,7 @@ def _import(options):
 
     if Path(options.file).is_dir():
         raise BadInput(f'{options.file} is a folder; name the checkpoint to import')
-    out = Path(options.out or Path(options.file).with_suffix('.safetensors').name)
+    out = user_path(options.out or Path(options.file).with_suffix('.safetensors').name)
     if out.exists():
         raise BadInput(f'{out} exists already; remove it, or name another file with --out')
     labels = read_label_set(options.labels)

@@ -6,6 +6,7 @@ works with it, `reloaded` where it may too but counts from the next reload on, a
 where it cannot change after the start.
 """
 
+import math
 import re
 from dataclasses import dataclass, field, fields
 
@@ -40,6 +41,8 @@ def check(config):
         if 'choices' in rules:
             require(value in rules['choices'], name, value,
                      f'choose one of {", ".join(rules["choices"])}')
+        if isinstance(value, float):
+            require(math.isfinite(value), name, value, 'it must be a finite number')
         if 'minimum' in rules:
             require(value >= rules['minimum'], name, value,
                      f'it must be at least {rules["minimum"]}')

@@ -2,7 +2,6 @@
 
 import os
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from enet_ros.engines.export import INPUT, to_onnx
 from enet_ros.errors import BadInput
 from enet_ros.preprocess import network_input
 from enet_ros.synthetic import SyntheticStreet
+from enet_ros.user_path import user_path
 
 EQUAL = 0.9999  # least share of labels that must be the model's own
 
@@ -25,7 +25,7 @@ def export_model(path, out, width=0, height=0, confidence=False, dynamic=False):
     checkpoint has it. Raise BadInput where a package is missing, `out` exists or cannot be
     written, or the graph does not give the model's labels.
     """
-    out = Path(out)
+    out = user_path(out)
     if out.exists():
         raise BadInput(f'{out} exists already; remove it, or name another file with --out')
     run = _runtime()

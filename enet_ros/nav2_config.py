@@ -4,12 +4,11 @@ That layer takes classes by their exact names, ends its process where it is give
 each class of the model that it was not told of.
 """
 
-from pathlib import Path
-
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import ClassesConfig
 from enet_ros.freespace.surfaces import DRIVABLE, FLAT, OBSTACLE, Surfaces
 from enet_ros.label_yaml import read_yaml
+from enet_ros.user_path import user_path
 
 # Cost of a cell with one observation, and with enough; whether one outdoes all other classes.
 KINDS = {'drivable': (DRIVABLE, 0, 0, 'false'), 'flat': (FLAT, 200, 200, 'false'),
@@ -73,7 +72,7 @@ def costmap_yaml(model, labels, classes=None):
 def write_costmap(path, text):
     """Write a new file; raise BadInput where there is one already, or none can be."""
     try:
-        with open(path, 'x') as file:
+        with open(user_path(path), 'x') as file:
             file.write(text)
     except FileExistsError as error:
         raise BadInput(f'{path} exists already; remove it, or name another file') from error
@@ -86,7 +85,7 @@ def check_costmap(path, labels):
 
     Raise BadInput where they are not exactly those of the LabelSet, each once.
     """
-    sources = list(_sources(read_yaml(Path(path))))
+    sources = list(_sources(read_yaml(user_path(path))))
     if not sources:
         raise BadInput(f'{path} has no class_types; write the file with enet nav2-config')
     for where, source in sources:

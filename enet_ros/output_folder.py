@@ -1,15 +1,14 @@
 """A folder that results are written to."""
 
-from pathlib import Path
-
 from enet_ros.errors import BadInput
+from enet_ros.user_path import user_path
 
 
 class OutputFolder:
     """A folder for results; made at once: a bad place shows early, as BadInput."""
 
     def __init__(self, out):
-        self.path = Path(out).expanduser()
+        self.path = user_path(out)
         self.make()
 
     def make(self, name=''):

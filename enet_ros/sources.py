@@ -5,7 +5,6 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from enet_ros.errors import BadInput
 from enet_ros.image_files import IMAGE_SUFFIXES, image_files, label_folder, read_image, read_labels
 from enet_ros.labels import CAMVID
 from enet_ros.synthetic import SyntheticStreet
+from enet_ros.user_path import user_path
 
 BAG_SUFFIXES = ('.db3', '.mcap')
 
@@ -69,9 +69,9 @@ def open_source(source, label_set=CAMVID, width=640, height=360, seed=0):
     if camera := re.fullmatch(r'(?:/dev/video)?(\d{1,3})', source):
         return CameraSource(int(camera[1]))
     path, colon, topic = source.partition(':/')
-    if colon and _is_bag(bag := Path(os.path.expanduser(path))):
+    if colon and _is_bag(bag := user_path(path)):
         return BagSource(bag, '/' + topic)
-    path = Path(os.path.expanduser(source))
+    path = user_path(source)
     if not source or not path.exists():
         raise BadInput(f'source {source!r} does not exist; give synthetic, an image, a folder of '
                        'images, a video, a rosbag2 or the index of a camera')

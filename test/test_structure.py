@@ -12,7 +12,7 @@ PACKAGE = ROOT / 'enet_ros'
 
 # Each floor may import itself and the floors above it in this list.
 FLOORS = [
-    ['errors'],
+    ['errors', 'user_path'],
     ['labels', 'label_yaml'],
     ['config'],
     ['models'],

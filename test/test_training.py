@@ -163,7 +163,8 @@ def test_changes_go_before_the_file(tmp_path):
     ('synthetic_share: 1', 'at most 0.9'),
     ('synthetic_share: 0.9\nbatch_size: 4', 'must leave a real frame in a batch of 4; lower it'),
     ('synthetic_share: 0.75\nbatch_size: 2', 'must leave a real frame in a batch of 2; lower it'),
-    ('learning_rate: .inf', 'learning_rate is inf; it must be at most 1.0'),
+    ('learning_rate: .inf', 'learning_rate is inf; it must be a finite number'),
+    ('iou_share: .nan', 'iou_share is nan; it must be a finite number'),
     ('class_weight_offset: 1', 'at least 1.0001'),
     ('architecture: segnet', 'must be 0 for segnet'),
     ('optimizer: sgd', 'choose one of adamw, adam'),
@@ -378,7 +379,7 @@ def test_a_state_from_before_frames_were_counted_goes_on(ended, camvid):
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path, camvid):
     with pytest.raises(BadInput, match='loss is inf at step .* rate, in another output folder'):
-        small_run(camvid, tmp_path, changes={'encoder_epochs': 0, 'iou_share': float('inf')})
+        small_run(camvid, tmp_path, changes={'encoder_epochs': 0, 'iou_share': 1e39})
 
 
 @pytest.mark.filterwarnings('ignore')

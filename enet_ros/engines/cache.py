@@ -5,6 +5,8 @@ import logging
 import os
 from pathlib import Path
 
+from enet_ros.user_path import user_path
+
 log = logging.getLogger(__name__)
 
 DIGEST_BYTES = 32
@@ -17,7 +19,7 @@ def cache_folder(asked=''):
     be in it is then built at every start.
     """
     default = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'enet_ros'
-    folder = Path(asked).expanduser() if asked else default
+    folder = user_path(asked) if asked else default
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

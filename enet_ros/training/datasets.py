@@ -12,6 +12,7 @@ from enet_ros.training.folder import open_folder
 from enet_ros.training.frames import Dataset, FolderFrames, Splits, find_splits
 from enet_ros.training.streets import open_streets
 from enet_ros.training.sunrgbd import open_sunrgbd
+from enet_ros.user_path import user_path
 
 
 def open_dataset(data, root=''):
@@ -31,7 +32,7 @@ def open_dataset(data, root=''):
                        'the path of a .yaml file that describes your own')
     if not root:
         raise BadInput(f'data set {data} needs its folder; give it as root')
-    return DATASETS[data](Path(root).expanduser())
+    return DATASETS[data](user_path(root))
 
 
 def open_camvid(root, held_out=''):

@@ -1,11 +1,10 @@
 """Users' own data: folders of images and labels that a YAML file describes."""
 
-from pathlib import Path
-
 from enet_ros.errors import BadInput
 from enet_ros.image_files import LabelReader
 from enet_ros.label_yaml import file_ids, label_set, read_yaml, refuse_unknown
 from enet_ros.training.frames import Dataset, FolderFrames, find_splits
+from enet_ros.user_path import user_path
 
 SPLITS = ('train', 'val', 'test')
 ENTRIES = ('name', 'size', 'classes', 'void_id', 'root', *SPLITS)
@@ -19,12 +18,12 @@ def open_folder(file, root=''):
     test their folders of images and labels. Folders are relative to `root`, else to the entry
     root, else to the file's folder. Label files are PNGs of ids or of the classes' colours.
     """
-    file = Path(file).expanduser()
+    file = user_path(file)
     data = read_yaml(file)
     refuse_unknown(data, ENTRIES, file)
     labels = label_set(data, file)
     ids, void = file_ids(data, file)
-    root = Path(root).expanduser() if root else file.parent / _folder(data, 'root', file, '')
+    root = user_path(root) if root else file.parent / _folder(data, 'root', file, '')
     folders = {split: _folders(data[split], f'{file}, {split}') for split in SPLITS
                if split in data}
     if not folders:
@@ -53,7 +52,7 @@ def _folder(entries, key, where, default=None):
     folder = entries.get(key, default)
     if not isinstance(folder, str):
         raise BadInput(f'{where}: {key} is {folder!r}; it must name a folder')
-    return Path(folder).expanduser()
+    return user_path(folder)
 
 
 def _size(data, file):

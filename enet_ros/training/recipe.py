@@ -1,12 +1,12 @@
 """Recipes from YAML files."""
 
 from dataclasses import fields
-from pathlib import Path
 
 from enet_ros.checkpoint import share_folder
 from enet_ros.config import Recipe
 from enet_ros.errors import BadInput
 from enet_ros.label_yaml import read_yaml, refuse_unknown
+from enet_ros.user_path import user_path
 
 DEFAULT = 'best'
 
@@ -27,7 +27,7 @@ def recipe_files():
 
 
 def _read(name):
-    path = recipe_files().get(name) or Path(name).expanduser()
+    path = recipe_files().get(name) or user_path(name)
     if not path.is_file():
         raise BadInput(f'recipe {name} does not exist; give a .yaml file or one of '
                        f'{", ".join(recipe_files())}')
