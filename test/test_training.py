@@ -28,7 +28,7 @@ from enet_ros.training.objective import with_heads
 from enet_ros.training.recipe import load_recipe, recipe_files
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
-from enet_ros.training.streets import SyntheticFrames
+from enet_ros.training.streets import SIZE, SyntheticFrames, training_streets
 from enet_ros.training.train import Run, train
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
@@ -119,6 +119,11 @@ def test_samples_of_the_papers_recipe_are_whole_frames():
     image, labels = samples[0]
     assert any(np.array_equal(image, frame) and np.array_equal(labels, truth)
                for frame, truth in frames)
+
+
+def test_half_of_the_streets_are_a_wide_cameras():
+    sizes = [labels.shape[::-1] for _, labels in training_streets((64, 48), 5)]
+    assert sizes == 3 * [(64, 48)] + 2 * [SIZE]
 
 
 @pytest.mark.parametrize('augmented', [True, False])

@@ -1,5 +1,7 @@
 """Frames from the synthetic street."""
 
+from torch.utils.data import ConcatDataset
+
 from enet_ros.labels import CAMVID
 from enet_ros.synthetic import SyntheticStreet
 from enet_ros.training.frames import Dataset, Splits
@@ -16,6 +18,17 @@ def open_streets():
     return Dataset('streets', CAMVID, SIZE, Splits(
         'streets', {'val': frames},
         {'train': 'a recipe mixes them into other data by its synthetic_share'}))
+
+
+def training_streets(size, count):
+    """Return frames to train a network of a (width, height) on, as (image, labels).
+
+    Half of them are of SIZE: a wide camera's frames are squeezed into the network's shape, and
+    it must know them so.
+    """
+    wide = count // 2
+    return ConcatDataset([SyntheticFrames(*size, TRAIN_STREETS, count - wide),
+                          SyntheticFrames(*SIZE, TRAIN_STREETS + count, wide)])
 
 
 class SyntheticFrames:

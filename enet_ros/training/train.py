@@ -24,7 +24,7 @@ from enet_ros.training.objective import EncoderAnswer, Objective, with_heads
 from enet_ros.training.progress import Progress
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
-from enet_ros.training.streets import TRAIN_STREETS, UNSEEN_STREETS, SyntheticFrames
+from enet_ros.training.streets import SIZE, UNSEEN_STREETS, SyntheticFrames, training_streets
 
 KEPT_BYTES = 4e9  # frames that need more memory than this are read from disk each time
 OPTIMIZERS = {'adamw': torch.optim.AdamW, 'adam': torch.optim.Adam}
@@ -48,14 +48,13 @@ def train(config, recipe):
                      f'without synthetic streets, which have not the classes of {dataset.name}')
     samples = TrainingSamples(
         _prepare(frames['train'], dataset.size, 'read train'),
-        _prepare(SyntheticFrames(*dataset.size, TRAIN_STREETS, recipe.synthetic_frames),
-                 dataset.size, 'draw streets') if streets and recipe.synthetic_per_batch else [],
+        _prepare(training_streets(dataset.size, recipe.synthetic_frames), dataset.size,
+                 'draw streets') if streets and recipe.synthetic_per_batch else [],
         recipe, config.seed)
     scored = {'val': frames['val']}
     if streets:
         # Drawn once, as they are scored again and again.
-        scored['streets'] = list(SyntheticFrames(*dataset.size, UNSEEN_STREETS,
-                                                 config.scored_streets))
+        scored['streets'] = list(SyntheticFrames(*SIZE, UNSEEN_STREETS, config.scored_streets))
 
     run.begin(samples, counts['train'])
     numbers = samples.numbers(run.step, fabric.global_rank, fabric.world_size)
