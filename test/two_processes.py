@@ -1,15 +1,20 @@
 """Started by test_training.py: do two processes that train together agree with one?
 
+And do they refuse to go on from different states?
+
 usage: two_processes.py CAMVID_ROOT OUT
 """
 
 import copy
 import sys
+from dataclasses import replace
 
+import pytest
 import torch
 from torch.utils.data import default_collate
 
 from enet_ros.config import RunConfig
+from enet_ros.errors import BadInput
 from enet_ros.training.datasets import open_dataset
 from enet_ros.training.evaluate import evaluate
 from enet_ros.training.fabric import make_fabric
@@ -43,6 +48,12 @@ def main(root, out):
     segmenter = run.segmenter()
     frames = [train[0], train[1], train[0]]  # an odd number: one process has more to do
     assert (run.count(segmenter, frames).counts == evaluate(segmenter, frames).counts).all()
+
+    run.save()
+    own = replace(config, out=f'{out}/{fabric.global_rank or ""}')
+    apart = Run(fabric, own, recipe, dataset)
+    with pytest.raises(BadInput, match=r'at the steps \[1, 0\]; give them one --out'):
+        apart.begin(samples, train.check())
     print(f'process {fabric.global_rank}: agreed', flush=True)
 
 

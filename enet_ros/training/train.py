@@ -139,6 +139,10 @@ class Run:
         self.objective, self.optimizer = fabric.setup(objective, optimizer)
         if self.state:
             self._resume()
+        steps = fabric.all_gather(torch.tensor(self.step)).flatten().tolist()
+        if len(set(steps)) > 1:
+            raise BadInput(f'the processes found {self.state_file} at the steps {steps}; give them '
+                           'one --out, a folder that all machines share')
 
     def _initial(self):
         """Return the network to start from, and how it was trained."""
