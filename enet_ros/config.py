@@ -275,8 +275,8 @@ class Recipe:
 
     @property
     def synthetic_per_batch(self):
-        """Return how many frames of a batch are synthetic."""
-        return round(self.batch_size * self.synthetic_share)
+        """Return how many frames of a batch are synthetic: one at least where any should be."""
+        return max(round(self.batch_size * self.synthetic_share), int(self.synthetic_share > 0))
 
 
 @dataclass(frozen=True, kw_only=True)

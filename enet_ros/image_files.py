@@ -77,7 +77,8 @@ class LabelReader:
             y, x = np.argwhere(strange)[0]
             raise BadInput(f'label file {path} has colour {image[y, x, ::-1].tolist()} at x {x}, '
                            f'y {y}, which is no class of {self.labels.name}; add the class, or '
-                           'make the pixels black (void)')
+                           'make the pixels black (void); ids belong in a grey PNG, neither RGB '
+                           'nor indexed')
         return np.array(list(known.values()), np.uint8)[places]
 
 

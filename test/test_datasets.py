@@ -235,13 +235,21 @@ def test_every_label_id_of_cityscapes(tmp_path):
 
 def test_instances_of_cityscapes(tmp_path):
     frames = made('cityscapes', tmp_path).splits['val']
-    instances = frames.instances(1)
-    assert instances.dtype == np.int32 and instances.shape == frames[1][1].shape
+    shape = frames[1][1].shape
+    instances = frames.instances(1, shape)
+    assert instances.dtype == np.int32 and instances.shape == shape
     assert set(np.unique(instances)) == {3, 7, 26000, 26001}
     assert ((instances == 26001).sum(), (instances == 26000).sum()) == (16 * 20, 64)
-    shutil.rmtree(tmp_path / 'gtFine/val/bremen')
-    with pytest.raises(BadInput, match='instanceIds.png is missing'):
-        frames.instances(1)
+    frames.check_instances()
+    with pytest.raises(BadInput, match=r'instanceIds.png is uint16 .* uint16 of shape \(8, 8\)'):
+        frames.instances(1, (8, 8))
+    file, = (tmp_path / 'gtFine/val/bremen').glob('*_instanceIds.png')
+    write(file, instances.astype(np.uint8))
+    with pytest.raises(BadInput, match=f'{file} is uint8'):
+        frames.instances(1, shape)
+    file.unlink()
+    with pytest.raises(BadInput, match=f'{file} is missing'):
+        frames.check_instances()
     assert not hasattr(open_dataset(make_folder(tmp_path)).splits['val'], 'instances')
 
 
@@ -341,7 +349,8 @@ def test_colours_of_no_class_are_named(tmp_path):
     image = cv2.imread(str(file))
     image[7, 3] = 3, 2, 1
     write(file, image)
-    with pytest.raises(BadInput, match=rf'{file} has colour \[1, 2, 3\] at x 3, y 7'):
+    with pytest.raises(BadInput, match=rf'{file} has colour \[1, 2, 3\] at x 3, y 7, .*; ids '
+                                       'belong in a grey PNG'):
         data.splits['train'].check()
 
 

@@ -163,7 +163,7 @@ def test_agreement_with_the_official_evaluator(annotated, tmp_path, monkeypatch)
     predicted, truths = [], []
     for index, prediction in enumerate(predictions):
         matrix.add(frames[index][1], prediction)
-        instances.add(frames.instances(index), prediction)
+        instances.add(frames.instances(index, prediction.shape), prediction)
         predicted.append(str(write(tmp_path / f'{frames.names[index]}_pred.png',
                                    label_ids[prediction])))
         truths.append(str(next(root.glob(

@@ -21,7 +21,7 @@ from enet_ros.labels import CAMVID, UNLABELLED
 from enet_ros.models.enet import ENet
 from enet_ros.training.augment import random_crop, random_light
 from enet_ros.training.datasets import open_dataset
-from enet_ros.training.fabric import make_fabric
+from enet_ros.training.fabric import make_fabric, require_processes
 from enet_ros.training.frames import FolderFrames
 from enet_ros.training.loss import class_weights, segmentation_loss
 from enet_ros.training.objective import with_heads
@@ -102,6 +102,24 @@ def test_samples_depend_on_seed_and_number_alone():
     for number in (5, 0, 3):
         assert all(np.array_equal(a, b) for a, b in zip(samples[number], again[number]))
     assert not np.array_equal(samples[0][0], other[0][0])
+
+
+def test_the_whole_network_is_trained_however_few_the_frames():
+    frames = list(SyntheticFrames(64, 48, 3, 2))
+    samples = TrainingSamples(frames, [], load_recipe(changes={
+        'batch_size': 8, 'encoder_epochs': 1, 'epochs': 1}), seed=0)
+    assert (samples.steps_of(1), samples.steps) == (1, 2)
+
+
+def test_a_crop_is_no_larger_than_the_frames():
+    frames = list(SyntheticFrames(64, 48, 3, 1))
+    samples = TrainingSamples(frames, [], load_recipe(changes={'crop': 56}), seed=0)
+    assert samples[0][1].shape == (48, 56)
+
+
+def test_a_small_batch_has_a_synthetic_frame_too():
+    assert [load_recipe(changes={'batch_size': 2, 'synthetic_share': share}).synthetic_per_batch
+            for share in (0.0, 0.1, 0.5)] == [0, 1, 1]
 
 
 def test_processes_share_each_batch():
@@ -431,6 +449,21 @@ def test_two_processes_average_gradients_and_sum_scores(tmp_path, camvid):
 def test_bad_settings_are_named(tmp_path, camvid, settings, complaint):
     with pytest.raises(BadInput, match=complaint):
         small_run(camvid, tmp_path, **settings)
+
+
+@pytest.mark.parametrize('processes, machines, environment, complaint', [
+    (1, 1, {}, None),
+    (4, 1, {}, None),
+    (2, 3, {'TORCHELASTIC_RUN_ID': 'none', 'WORLD_SIZE': '6'}, None),
+    (1, 1, {'TORCHELASTIC_RUN_ID': 'none', 'WORLD_SIZE': '2'}, 'started 2 processes, where 1 are'),
+    (1, 2, {}, 'machines is 2; start the command on each of them with torchrun --nnodes 2'),
+])
+def test_several_machines_are_started_by_torchrun(processes, machines, environment, complaint):
+    config = RunConfig(processes=processes, machines=machines)
+    if complaint is None:
+        return require_processes(config, environment)
+    with pytest.raises(BadInput, match=complaint):
+        require_processes(config, environment)
 
 
 def test_compiling_needs_a_compiler(tmp_path, camvid, monkeypatch):

@@ -50,6 +50,12 @@ def main(root, out):
     assert (run.count(segmenter, frames).counts == evaluate(segmenter, frames).counts).all()
 
     run.save()
+    fabric.barrier()
+    resumed = Run(fabric, config, recipe, dataset)
+    resumed.begin(samples, train.check())
+    assert resumed.step == 1
+    for then, now in zip(run.heads.parameters(), resumed.heads.parameters()):
+        assert torch.equal(then, now)
     own = replace(config, out=f'{out}/{fabric.global_rank or ""}')
     apart = Run(fabric, own, recipe, dataset)
     with pytest.raises(BadInput, match=r'at the steps \[1, 0\]; give them one --out'):

@@ -38,17 +38,26 @@ class CityscapesFrames(Frames):
             (name, file, annotations / city / f'{name}_gtFine_labelIds.png')
             for city, name, file in names], LabelReader(CITYSCAPES, LABEL_IDS, range(34)))
 
-    def instances(self, index):
-        """Return the instance ids of a frame, int32 (H, W).
+    def check_instances(self):
+        """Raise BadInput where a frame has no file of instances."""
+        for index in range(len(self)):
+            if not (file := self._instance_file(index)).is_file():
+                raise BadInput(f'instance file {file} is missing; unpack all of '
+                               'gtFine_trainvaltest')
+
+    def instances(self, index, shape):
+        """Return the instance ids of a frame whose labels are of `shape` (H, W), int32 (H, W).
 
         A thing that is counted has its label id x 1000 and a number; all else its label id.
         """
-        labels = self.files[index][2]
-        file = labels.with_name(labels.name.replace('labelIds', 'instanceIds'))
-        if not file.is_file():
-            raise BadInput(f'instance file {file} is missing; unpack all of gtFine_trainvaltest')
+        file = self._instance_file(index)
         instances = read_pixels(file)
-        if instances.ndim != 2:
-            raise BadInput(f'instance file {file} has {instances.shape[2]} channels; it must '
-                           'have one, of 16 bits')
+        if instances.dtype != np.uint16 or instances.shape != shape:
+            raise BadInput(f'instance file {file} is {instances.dtype} of shape '
+                           f'{instances.shape}; it must be uint16 of shape {shape}, as its '
+                           'labels are; unpack gtFine_trainvaltest again')
         return instances.astype(np.int32)
+
+    def _instance_file(self, index):
+        labels = self.files[index][2]
+        return labels.with_name(labels.name.replace('labelIds', 'instanceIds'))

@@ -31,7 +31,7 @@ def open_dataset(data, root=''):
         raise BadInput(f'data set {data!r} is not known; take {", ".join(DATASETS)}, streets or '
                        'the path of a .yaml file that describes your own')
     if not root:
-        raise BadInput(f'data set {data} needs its folder; give it as root')
+        raise BadInput(f'data set {data} needs its folder; name it with --root')
     return DATASETS[data](user_path(root))
 
 

@@ -69,10 +69,13 @@ def evaluate_split(segmenter, dataset, split):
     require_classes_of(segmenter.labels, dataset.labels)
     frames = dataset.splits[split]
     frames.check(progress=True)
+    with_instances = hasattr(frames, 'instances')
+    if with_instances:
+        frames.check_instances()
     evaluation = Evaluation(segmenter)
     for index in tqdm(range(len(frames)), 'evaluate', unit='frame', disable=None):
         image, truth = frames[index]
-        instances = frames.instances(index) if hasattr(frames, 'instances') else None
+        instances = frames.instances(index, truth.shape) if with_instances else None
         evaluation.add(image, truth, instances)
     return evaluation
 

@@ -1,6 +1,9 @@
 """Lightning Fabric: the device, precision and processes of a training run."""
 
+import os
 from importlib.util import find_spec
+
+import torch
 
 from enet_ros.engines.torch_engine import require_compiler, torch_device
 from enet_ros.errors import BadInput
@@ -25,6 +28,10 @@ def make_fabric(config, recipe):
 
     accelerator = torch_device(config.device).type
     processes = config.processes * config.machines
+    require_processes(config, os.environ)
+    if accelerator == 'cuda' and config.processes > torch.cuda.device_count():
+        raise BadInput(f'processes is {config.processes}, but this machine has '
+                       f'{torch.cuda.device_count()} GPUs; give as many at most')
     if recipe.batch_size % processes:
         raise BadInput(f'batch_size {recipe.batch_size} does not divide among {processes} '
                        'processes; choose a multiple')
@@ -36,3 +43,19 @@ def make_fabric(config, recipe):
     fabric.launch()
     fabric.print(f'training on {fabric.world_size} x {fabric.device.type}, {config.precision}')
     return fabric
+
+
+def require_processes(config, environment):
+    """Raise BadInput where those that torchrun started are not those that a RunConfig wants."""
+    wanted = config.processes * config.machines
+    if 'TORCHELASTIC_RUN_ID' in environment:
+        started = int(environment['WORLD_SIZE'])
+        if started != wanted:
+            raise BadInput(f'torchrun started {started} processes, where {wanted} are asked for; '
+                           'give its --nproc-per-node as --processes and its --nnodes as '
+                           '--machines')
+    elif config.machines > 1:
+        raise BadInput(f'machines is {config.machines}; start the command on each of them with '
+                       f'torchrun --nnodes {config.machines} --node-rank 0, 1 and so on, '
+                       f'--nproc-per-node {config.processes} --master-addr FIRST_MACHINE '
+                       '-m enet_ros.cli train ...')

@@ -12,14 +12,16 @@ class TrainingSamples(Dataset):
     Sample n depends on the seed and n alone, so a run that resumes at any step sees what it would
     have seen. The first `synthetic_per_batch` samples of a batch come from `synthetic`, the
     others go through `real` in a new order each epoch. Items are (image uint8 (H, W, 3) RGB,
-    labels int64 (H, W)), H and W the recipe's crop or the frames' own.
+    labels int64 (H, W)), H and W the recipe's crop or, where that is less, the frames' own.
     """
 
     def __init__(self, real, synthetic, recipe, seed):
         self.real, self.synthetic, self.recipe, self.seed = real, synthetic, recipe, seed
         self.synthetic_per_batch = recipe.synthetic_per_batch if len(synthetic) else 0
         self.real_per_batch = recipe.batch_size - self.synthetic_per_batch
-        self.steps = self.steps_of(recipe.encoder_epochs + recipe.epochs)
+        # However few the frames, the whole network is trained too.
+        self.steps = max(self.steps_of(recipe.encoder_epochs + recipe.epochs),
+                         self.steps_of(recipe.encoder_epochs) + 1)
 
     def steps_of(self, epochs):
         """Return how many steps `epochs` passes over the real frames take."""
@@ -47,7 +49,7 @@ class TrainingSamples(Dataset):
             order = np.random.default_rng((self.seed, 2, epoch)).permutation(len(self.real))
             image, labels = self.real[order[nth]]
         crop = self.recipe.crop
-        size = (crop, crop) if crop else labels.shape
+        size = tuple(min(crop, side) for side in labels.shape) if crop else labels.shape
         if augment:
             image, labels = random_crop(image, labels, size, rng, self.recipe.largest_scale)
             image = random_light(image, rng)

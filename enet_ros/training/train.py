@@ -141,8 +141,8 @@ class Run:
             self._resume()
         steps = fabric.all_gather(torch.tensor(self.step)).flatten().tolist()
         if len(set(steps)) > 1:
-            raise BadInput(f'the processes found {self.state_file} at the steps {steps}; give them '
-                           'one --out, a folder that all machines share')
+            raise BadInput(f'the processes found {self.state_file} at the steps {steps}; give '
+                           'them one --out, a folder that all machines share')
 
     def _initial(self):
         """Return the network to start from, and how it was trained."""
