@@ -286,7 +286,8 @@ class RunConfig:
     data: str = setting('camvid', 'data set: camvid, cityscapes, sunrgbd-heldout or a .yaml file')
     root: str = setting('', "the data set's folder")
     out: str = setting('runs/enet', 'folder for checkpoints and logs; a run in it is continued')
-    initial: str = setting('', 'checkpoint to start from; empty: random weights')
+    initial: str = setting('', 'checkpoint to start from, maybe of other classes; empty: random '
+                           'weights')
     seed: int = setting(0, 'of initial weights, order and augmentation',
                         minimum=0, maximum=2**31 - 1)
     device: str = setting('auto', 'auto takes a GPU if there is one', choices=DEVICES)

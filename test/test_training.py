@@ -332,6 +332,20 @@ def test_a_run_can_start_from_weights(tmp_path, camvid):
     assert torch.allclose(before, after, atol=1e-3)
 
 
+def test_a_run_can_start_from_weights_of_other_classes(tmp_path, camvid, capsys):
+    first = small_run(camvid, tmp_path / 'first')
+    own = small_run('', tmp_path / 'own', data=str(make_folder(tmp_path / 'data')),
+                    initial=str(first), changes={
+        'learning_rate': 1e-9, 'weight_decay': 0.0, 'encoder_epochs': 0, 'epochs': 1})
+    assert 'has the classes of camvid: its last layer is left' in capsys.readouterr().out
+    before, after = (checkpoint.load(path)[0].state_dict() for path in (first, own))
+    assert after['output.weight'].shape != before['output.weight'].shape
+    kept = [name for name in before if name.endswith('weight') and 'output' not in name]
+    assert len(kept) > 50
+    for name in kept:
+        assert torch.allclose(before[name], after[name], atol=1e-3), name
+
+
 SHORT = {'encoder_epochs': 0, 'epochs': 1}
 
 

@@ -149,14 +149,17 @@ class Run:
         if not self.config.initial:
             return self.spec.build(), ''
         model, spec = checkpoint.load(self.config.initial)
-        if spec.labels != self.spec.labels or spec.architecture != self.spec.architecture:
-            raise BadInput(f'{self.config.initial} is a {spec.architecture} for the classes of '
-                           f'{spec.labels.name}, not a {self.spec.architecture} for those of '
-                           f'{self.spec.labels.name}; start from another checkpoint')
+        if spec.architecture != self.spec.architecture:
+            raise BadInput(f'{self.config.initial} is a {spec.architecture}, not a '
+                           f'{self.spec.architecture}; start from another checkpoint')
         if (spec.mean, spec.std) != (self.spec.mean, self.spec.std):
             raise BadInput(f'{self.config.initial} knows images of mean {spec.mean} and deviation '
                            f'{spec.std}; choose the normalisation that has them')
         self.spec = replace(self.spec, architecture_options=spec.architecture_options)
+        if spec.labels.names != self.spec.labels.names:
+            self.fabric.print(f'{self.config.initial} has the classes of {spec.labels.name}: its '
+                              'last layer is left, and begins from random weights')
+            model.output = self.spec.build().output
         return model, spec.training
 
     def _rate_share(self, step):
