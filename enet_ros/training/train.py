@@ -158,7 +158,7 @@ class Run:
         self.spec = replace(self.spec, architecture_options=spec.architecture_options)
         if spec.labels.names != self.spec.labels.names:
             self.fabric.print(f'{self.config.initial} has the classes of {spec.labels.name}: its '
-                              'last layer is left, and begins from random weights')
+                              'last layer is left out and begins from random weights')
             model.output = self.spec.build().output
         return model, spec.training
 
