@@ -13,22 +13,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-from enet_ros import checkpoint
+from enet_ros.data.datasets import open_dataset
 from enet_ros.errors import BadInput
+from enet_ros.evaluation.evaluate import evaluate
+from enet_ros.models import checkpoint
 from enet_ros.segmenter import Segmenter
-from enet_ros.training.datasets import open_dataset
-from enet_ros.training.evaluate import evaluate
 
 VARIANTS = {
     'the recipe': {},
     'another seed': {'seed': 1},
     'no change of scale, side, light and colour': {'augment': False},
     'no synthetic streets': {'synthetic_share': 0.0},
-    'cross-entropy alone': {'iou_share': 0.0},
+    'cross-entropy alone': {'iou_weight': 0.0},
     "the paper's class weights (c = 1.02)": {'class_weight_offset': 1.02},
     'nearly even class weights (c = 1.2)': {'class_weight_offset': 1.2},
-    "no answer of the encoder's own in the second stage": {'encoder_share': 0.0},
-    'no drop-out': {'drop_out': False},
+    "no answer of the encoder's own in the second stage": {'encoder_weight': 0.0},
+    'no drop-out': {'dropout': False},
     'no moving average': {'average_decay': 0.0},
     'a constant rate, as in the first 100 passes of the paper': {'schedule': 'steps'},
     "the paper's optimiser and rate": {'optimizer': 'adam', 'learning_rate': 5e-4,

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from enet_ros import checkpoint
 from enet_ros.config import ModelConfig, parse_size
-from enet_ros.engines.deployment import Task
-from enet_ros.engines.export import cached_onnx
+from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.onnx_graph import cached_onnx
 from enet_ros.engines.openvino_engine import OpenVinoEngine
+from enet_ros.models import checkpoint
 
 
 def main():
@@ -35,7 +35,7 @@ def main():
     print('| network |', *(f'batches of {batch} |' for batch in options.batches))
     print('|---|' + '---:|' * len(options.batches))
     for size in options.sizes:
-        task = Task(*parse_size(size))
+        task = InferenceSpec(*parse_size(size))
         images = np.random.default_rng(0).integers(
             0, 256, (frames, task.height, task.width, 3), np.uint8)
         times = measure(requests(options.model, task, options.batches), images, options.rounds)

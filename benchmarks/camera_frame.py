@@ -11,13 +11,14 @@ import time
 import cv2
 import numpy as np
 
-from enet_ros import checkpoint, postprocess
 from enet_ros.benchmark.camera import ALONE, ALPHA, CAMERA, NETWORK, OURS, PLAIN, camera_candidates
 from enet_ros.benchmark.candidates import default_engine
 from enet_ros.benchmark.machine import busy, describe_machine
 from enet_ros.benchmark.measure import measure, warm_up
 from enet_ros.benchmark.networks import street_frames
-from enet_ros.preprocess import network_input
+from enet_ros.images import postprocess
+from enet_ros.images.preprocess import network_input
+from enet_ros.models import checkpoint
 
 
 def main():

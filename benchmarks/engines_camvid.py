@@ -11,14 +11,14 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from enet_ros import checkpoint
 from enet_ros.benchmark.candidates import absent_engines, engines, plain
 from enet_ros.benchmark.machine import describe_machine
+from enet_ros.data.datasets import open_dataset
 from enet_ros.errors import BadInput
-from enet_ros.postprocess import scale_labels
-from enet_ros.preprocess import network_input
-from enet_ros.training.datasets import open_dataset
-from enet_ros.training.metrics import ConfusionMatrix
+from enet_ros.evaluation.metrics import ConfusionMatrix
+from enet_ros.images.postprocess import scale_labels
+from enet_ros.images.preprocess import network_input
+from enet_ros.models import checkpoint
 
 LEAST_EQUAL = {'float32': 0.9999, 'bfloat16': 0.99, 'float16': 0.99}
 MOST_POINTS = 0.3

@@ -8,10 +8,7 @@ import time
 import cv2
 import numpy as np
 
-from enet_ros.freespace.camera import Camera
-from enet_ros.freespace.config import GroundConfig
-from enet_ros.freespace.ground import Ground
-from enet_ros.freespace_score import (
+from enet_ros.evaluation.freespace_score import (
     CONFIG,
     EXPLANATION,
     FIRST_SEED,
@@ -21,8 +18,11 @@ from enet_ros.freespace_score import (
     run_trials,
     table,
 )
+from enet_ros.freespace.camera import Camera
+from enet_ros.freespace.config import GroundConfig
+from enet_ros.freespace.ground import Ground
 from enet_ros.labels import CAMVID
-from enet_ros.synthetic import SyntheticStreet
+from enet_ros.synthetic.street import SyntheticStreet
 
 
 def naive(points, labels, drivable, resolution=0.1, shape=(200, 150)):

@@ -22,8 +22,8 @@ from enet_ros.benchmark.machine import describe_machine
 from enet_ros.benchmark.measure import measure, warm_up
 from enet_ros.benchmark.networks import load_networks, street_frames
 from enet_ros.config import ModelConfig
-from enet_ros.engines.deployment import Deployment, Task
 from enet_ros.engines.engine import choose_engine
+from enet_ros.engines.graph import InferenceGraph, InferenceSpec
 
 SIZES = (480, 320), (640, 360), (1280, 720), (1920, 1080)
 PRECISIONS = 'float32', 'float16'
@@ -136,7 +136,7 @@ def with_tf32(run):
 
 def eager(network, spec, size, precision):
     """Return the deployed network on the GPU, each operator launched by itself."""
-    deployment = Deployment(network, spec, Task(*size)).to(
+    deployment = InferenceGraph(network, spec, InferenceSpec(*size)).to(
         'cuda', memory_format=torch.channels_last)
     deployment.network.to(getattr(torch, precision))
 
@@ -149,7 +149,7 @@ def eager(network, spec, size, precision):
 
 def graph(network, spec, size, precision):
     """Return the engine torch."""
-    engine = choose_engine(network, spec, Task(*size), ModelConfig(
+    engine = choose_engine(network, spec, InferenceSpec(*size), ModelConfig(
         engine='torch', device='cuda', precision=precision))
     return lambda image: engine.infer(image, False)[0]
 

@@ -24,7 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
 from enet_ros.benchmark.machine import busy, describe_machine
-from enet_ros.ros.demo_client import Failed, WaitingNode
+from enet_ros.ros.demo.client import Failed, WaitingNode
 
 NODES = Path(__file__).parent / 'nodes'
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = (

@@ -6,7 +6,7 @@ import time
 
 import cv2
 
-from enet_ros.synthetic import SyntheticStreet
+from enet_ros.synthetic.street import SyntheticStreet
 
 
 def main():

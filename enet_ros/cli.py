@@ -8,15 +8,9 @@ import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-from enet_ros.config import (
-    InputConfig,
-    ModelConfig,
-    Recipe,
-    ReplayConfig,
-    RunConfig,
-)
+from enet_ros.config import InputConfig, ModelConfig, Recipe, ReplayConfig, RunConfig
 from enet_ros.errors import BadInput
-from enet_ros.user_path import user_path
+from enet_ros.paths import user_path
 
 
 def main(arguments=None):
@@ -205,8 +199,8 @@ def _add_nav2_config(commands):
 
 
 def _segment(options):
-    from enet_ros.segment_files import print_report, segment_source
-    from enet_ros.sources import open_source
+    from enet_ros.evaluation.segment_files import print_report, segment_source
+    from enet_ros.images.sources import open_source
 
     seed = ReplayConfig(seed=options.seed).seed
     segmenter = _load_segmenter(options)
@@ -235,10 +229,10 @@ def _what_runs(options, segmenter):
 def _evaluate(options):
     from hashlib import sha256
 
-    from enet_ros.checkpoint import resolve
-    from enet_ros.training.datasets import open_dataset
-    from enet_ros.training.evaluate import evaluate_split
-    from enet_ros.training.report import ReportFolder, summary, tables
+    from enet_ros.data.datasets import open_dataset
+    from enet_ros.evaluation.evaluate import evaluate_split
+    from enet_ros.evaluation.report import ReportFolder, summary, tables
+    from enet_ros.models.checkpoint import resolve
 
     if options.worst < 0:
         raise BadInput(f'worst is {options.worst}; it must be at least 0')
@@ -276,9 +270,9 @@ def _train(options):
 def _import(options):
     import torch
 
-    from enet_ros.checkpoint import save
-    from enet_ros.checkpoint_import import import_checkpoint
-    from enet_ros.label_yaml import read_label_set
+    from enet_ros.labels import read_label_set
+    from enet_ros.models.checkpoint import save
+    from enet_ros.models.checkpoint_import import import_checkpoint
 
     if Path(options.file).is_dir():
         raise BadInput(f'{options.file} is a folder; name the checkpoint to import')
@@ -294,7 +288,7 @@ def _import(options):
 
 
 def _export(options):
-    from enet_ros.export_file import export_model
+    from enet_ros.engines.export import export_model
 
     size = InputConfig(width=options.width, height=options.height)
     width, height = export_model(options.model, options.out, size.width, size.height,
@@ -306,7 +300,7 @@ def _export(options):
 
 
 def _info(options):
-    from enet_ros.model_info import describe, text
+    from enet_ros.models.info import describe, text
 
     description = describe(options.model)
     print(json.dumps(description, indent=1) if options.json else text(description))
@@ -329,9 +323,9 @@ def _benchmark(options):
 
 
 def _nav2_config(options):
-    from enet_ros.checkpoint import read_spec
     from enet_ros.freespace.config import ClassesConfig
-    from enet_ros.nav2_config import check_costmap, costmap_yaml, write_costmap
+    from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml, write_costmap
+    from enet_ros.models.checkpoint import read_spec
 
     labels = read_spec(options.model).labels
     if options.check:

@@ -18,7 +18,7 @@ PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
 FILTERS = ('nearest', 'linear')
 ARCHITECTURES = ('enet', 'segnet')
 # Mean and deviation of RGB in [0, 1].
-NORMALISATIONS = {
+NORMALIZATIONS = {
     'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     'none': ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
@@ -236,8 +236,8 @@ class Recipe:
     """How a network is trained. The values are in config/train/*.yaml."""
 
     architecture: str = value('network', choices=ARCHITECTURES)
-    normalisation: str = value('of RGB in [0, 1] before the network',
-                               choices=tuple(NORMALISATIONS))
+    normalization: str = value('of RGB in [0, 1] before the network',
+                               choices=tuple(NORMALIZATIONS))
     encoder_epochs: int = value('passes over the real frames with the encoder alone', minimum=0)
     epochs: int = value('passes with the whole network', minimum=1)
     batch_size: int = value('frames a step, over all processes', minimum=2)
@@ -251,10 +251,10 @@ class Recipe:
     synthetic_frames: int = value('distinct synthetic frames', minimum=1)
     augment_synthetic: bool = value('augment these too')
     class_weight_offset: float = value('c of the class weights 1 / ln(c + p)', minimum=1.0001)
-    iou_share: float = value('weight of one minus the soft mean IoU', minimum=0.0)
-    encoder_share: float = value("weight of the encoder's answer in the second stage",
+    iou_weight: float = value('weight of one minus the soft mean IoU', minimum=0.0)
+    encoder_weight: float = value("weight of the encoder's answer in the second stage",
                                  minimum=0.0)
-    drop_out: bool = value("leave out channels at random, as the authors' network does")
+    dropout: bool = value("leave out channels at random, as the authors' network does")
     optimizer: str = value('method', choices=('adamw', 'adam'))
     learning_rate: float = value('at its peak', minimum=0.0, maximum=1.0)
     weight_decay: float = value('of adamw, or L2 of adam', minimum=0.0)
@@ -269,7 +269,7 @@ class Recipe:
                 self.synthetic_share, f'it must leave a real frame in a batch of '
                 f'{self.batch_size}; lower it, or raise batch_size')
         if self.architecture != 'enet':
-            for name in ('encoder_epochs', 'encoder_share'):
+            for name in ('encoder_epochs', 'encoder_weight'):
                 require(not getattr(self, name), name, getattr(self, name),
                          f'it must be 0 for {self.architecture}, whose encoder has no head')
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from enet_ros import checkpoint
-from enet_ros.budget import StageTimer
 from enet_ros.config import ModelConfig
-from enet_ros.engines.deployment import Task
 from enet_ros.engines.engine import choose_engine
+from enet_ros.engines.graph import InferenceSpec
 from enet_ros.errors import BadInput
-from enet_ros.preprocess import network_input
+from enet_ros.images.preprocess import network_input
+from enet_ros.models import checkpoint
+from enet_ros.timing import StageTimer
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Segmenter:
     """Segments images with one model on one engine.
 
     width and height (pixels) are the network's input size; 0 takes the model's own. output_size
-    (width, height) is that of the answers; None takes the network's. filter is a Task's. settings
-    are those of a ModelConfig.
+    (width, height) is that of the answers; None takes the network's. filter is an InferenceSpec's.
+    settings are those of a ModelConfig.
     """
 
     def __init__(self, model, spec, width=0, height=0, output_size=None, filter='nearest',
                  clock=time.perf_counter, **settings):
         self.labels = spec.labels
         self.size = width or spec.width, height or spec.height
-        self.engine = choose_engine(model, spec, Task(*self.size, *(output_size or ()),
+        self.engine = choose_engine(model, spec, InferenceSpec(*self.size, *(output_size or ()),
                                                       filter=filter), ModelConfig(**settings))
         self.clock = clock
 

@@ -17,7 +17,7 @@ from launch_ros.actions import LifecycleNode, SetRemap
 
 from enet_ros.errors import BadInput
 from enet_ros.ros.bring_up import bring_up
-from enet_ros.ros.one_process import INPUTS
+from enet_ros.ros.combined_process import INPUTS
 
 SEGMENT = Path(get_package_share_directory('enet_ros')) / 'launch' / 'segment.launch.py'
 EXECUTABLES = {'two': 'segmentation_node', 'one': 'segmentation_and_freespace'}

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from enet_ros import checkpoint
 from enet_ros.labels import CAMVID
+from enet_ros.models import checkpoint
 
 torch.set_num_threads(1)  # the tests' networks are tiny
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from enet_ros.data.streets import SyntheticFrames
 from enet_ros.labels import UNLABELLED
-from enet_ros.training.streets import SyntheticFrames
 
 
 def write(path, image):

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from enet_ros import checkpoint
 from enet_ros.benchmark import peers
 from enet_ros.benchmark.alone import run_alone
 from enet_ros.benchmark.candidates import (
@@ -23,7 +22,6 @@ from enet_ros.benchmark.candidates import (
     slower_precisions,
 )
 from enet_ros.benchmark.comparison import FULL, QUICK, Comparison, Plan, plan_of
-from enet_ros.benchmark.cost import cost_of
 from enet_ros.benchmark.measure import Measured, measure, warm_up
 from enet_ros.benchmark.networks import random_network, street_frames
 from enet_ros.benchmark.progress import Progress
@@ -32,6 +30,8 @@ from enet_ros.benchmark.targets import targets
 from enet_ros.config import ENGINES
 from enet_ros.engines.engine import present
 from enet_ros.errors import BadInput
+from enet_ros.models import checkpoint
+from enet_ros.models.cost import cost_of
 from enet_ros.models.enet import ENet
 from enet_ros.models.segnet import SegNet
 

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from enet_ros.budget import LATE, NO_TIME, TOO_OLD, Budget, Recent
+from enet_ros.latency.admission import LATE, NO_TIME, TOO_OLD, AdmissionControl
+from enet_ros.timing import RollingWindow
 
 
 class Clock:
@@ -24,7 +25,7 @@ def clock():
 
 @pytest.fixture
 def budget(clock):
-    return Budget(clock)
+    return AdmissionControl(clock)
 
 
 def work(budget, clock, milliseconds, frames=10):
@@ -35,7 +36,7 @@ def work(budget, clock, milliseconds, frames=10):
 
 
 def test_recent_values_with_a_clock_are_forgotten(clock):
-    recent = Recent(clock=clock)
+    recent = RollingWindow(clock=clock)
     assert math.isnan(recent.percentiles(50)[0]) and recent.expected(50) == 0
     recent.add(10.0)
     clock.now += 1.9

@@ -65,7 +65,7 @@ def buffer(monkeypatch):
 @pytest.fixture
 def pose_at(buffer):
     """Return a function from seconds to the pose of an image, and the buffer to fill."""
-    settings = config(pose='tf', max_pose_age_ms=100.0, longest_jump=0.5)
+    settings = config(pose='tf', max_pose_age_ms=100.0, max_jump=0.5)
     source = make_pose_source(None, settings)
     return lambda seconds: source(
         Header(stamp=stamp(seconds), frame_id='front_optical'), settings), Buffer.newest

@@ -7,16 +7,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from enet_ros import checkpoint, config
-from enet_ros.checkpoint import METADATA_KEY, ModelSpec
+from enet_ros import config
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, CITYSCAPES
+from enet_ros.models import checkpoint
+from enet_ros.models.checkpoint import METADATA_KEY, ModelSpec
 
 
 @pytest.fixture
 def spec():
     return ModelSpec(CAMVID, width=96, height=64, training={'seed': 3}, metrics={'mIoU': 0.5},
-                     licence='research')
+                     license='research')
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from enet_ros import checkpoint
-from enet_ros.checkpoint_import import import_checkpoint
 from enet_ros.cli import main
-from enet_ros.engines.deployment import fold
+from enet_ros.engines.graph import fold
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelClass, LabelSet
+from enet_ros.models import checkpoint
+from enet_ros.models.checkpoint_import import import_checkpoint
 from enet_ros.segmenter import Segmenter
 
 SHARED = Path(__file__).parents[2] / 'shared'

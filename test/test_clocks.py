@@ -2,7 +2,7 @@
 
 import pytest
 
-from enet_ros.clocks import ForwardClock, FrameAges
+from enet_ros.latency.clocks import ForwardClock, FrameAges
 
 
 @pytest.mark.parametrize('age', [-9.9, -0.02, 0.0, 0.3, 9.9])

@@ -22,7 +22,7 @@ from enet_ros.ros.convert import (
     image_to_array,
     scale_camera_info,
 )
-from enet_ros.synthetic import PinholeCamera
+from enet_ros.synthetic.street import PinholeCamera
 
 YUV_ENCODINGS = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'nv12', 'nv21')
 BAYER_ENCODINGS = tuple(f'bayer_{p}{bits}' for bits in (8, 16)

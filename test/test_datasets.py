@@ -16,12 +16,11 @@ from made_data import (
     write,
 )
 
+from enet_ros.data.datasets import open_dataset
+from enet_ros.data.frames import ResizedFrames
 from enet_ros.errors import BadInput
-from enet_ros.image_files import LabelReader, read_image
-from enet_ros.label_yaml import read_label_set
-from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, UNLABELLED, LabelSet
-from enet_ros.training.datasets import open_dataset
-from enet_ros.training.frames import ResizedFrames
+from enet_ros.images.files import LabelReader, read_image
+from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, UNLABELLED, LabelSet, read_label_set
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
 needs_camvid = pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not there')

@@ -15,13 +15,13 @@ from nodes import DOMAIN, PATIENCE
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from enet_ros.data.streets import SyntheticFrames
+from enet_ros.images.postprocess import class_mask, colorize, overlay
 from enet_ros.labels import CAMVID
-from enet_ros.postprocess import class_mask, colorize, overlay
-from enet_ros.ros.answer_checks import faults
 from enet_ros.ros.convert import array_to_image
+from enet_ros.ros.demo.checks import faults
 from enet_ros.ros.label_messages import label_map as label_map_message
 from enet_ros.ros.label_messages import label_set
-from enet_ros.training.streets import SyntheticFrames
 
 RNG = np.random.default_rng(6)
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.checkpoint_import import PYTORCH_ENET
-from enet_ros.engines.deployment import fold
+from enet_ros.engines.graph import fold
 from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint_import import PYTORCH_ENET
 from enet_ros.models.enet import ENet, ENetLayout
 
 LAYOUTS = [

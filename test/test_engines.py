@@ -15,25 +15,25 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from enet_ros import checkpoint
-from enet_ros.checkpoint import ModelSpec
 from enet_ros.config import ModelConfig
 from enet_ros.engines import engine as chooser
 from enet_ros.engines import onnxruntime_engine, torch_engine
 from enet_ros.engines.cache import cached
-from enet_ros.engines.deployment import Task
+from enet_ros.engines.device import gpu_name
 from enet_ros.engines.engine import MAKERS, choose_engine, fastest, present
-from enet_ros.engines.export import digest
-from enet_ros.engines.gpu import gpu_name
+from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.onnx_graph import digest
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
-from enet_ros.models import segnet
-from enet_ros.synthetic import SyntheticStreet
+from enet_ros.models import checkpoint, segnet
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.synthetic.street import SyntheticStreet
 
-TASK = Task(64, 48)
-TASKS = [TASK, Task(75, 61), Task(33, 32), Task(64, 48, 192, 112), Task(75, 61, 33, 44),
-         Task(64, 48, 100, 77, 'linear'), Task(75, 61, 150, 122, 'linear'),
-         Task(75, 61, 33, 44, 'linear')]
+TASK = InferenceSpec(64, 48)
+TASKS = [TASK, InferenceSpec(75, 61), InferenceSpec(33, 32), InferenceSpec(64, 48, 192, 112),
+         InferenceSpec(75, 61, 33, 44),
+         InferenceSpec(64, 48, 100, 77, 'linear'), InferenceSpec(75, 61, 150, 122, 'linear'),
+         InferenceSpec(75, 61, 33, 44, 'linear')]
 
 
 def absence(engine, device, precision):
@@ -145,7 +145,7 @@ def test_labels_and_confidence(model, config, task):
 @pytest.mark.parametrize('config', REDUCED)
 def test_reduced_precision_on_a_street(config):
     network, spec = checkpoint.load('enet_camvid')
-    task = Task(320, 240)
+    task = InferenceSpec(320, 240)
     image = SyntheticStreet(320, 240, seed=3).render(0).image
     expected, probability = reference(network, spec, image, task)
     engine = choose_engine(network, spec, task, config)
@@ -159,7 +159,7 @@ def test_reduced_precision_on_a_street(config):
 def test_images_of_another_size(enet, config):
     engine = choose_engine(*enet, TASK, config)
     with pytest.raises(BadInput, match=r'shape \(61, 75, 3\), the engine was made for 64x48'):
-        engine.infer(noise(Task(75, 61)), confidence=False)
+        engine.infer(noise(InferenceSpec(75, 61)), confidence=False)
 
 
 @pytest.mark.parametrize('config', EXACT)
@@ -385,7 +385,7 @@ class TestCache:
         network, spec = enet
         fewer = replace(spec, labels=replace(CAMVID, classes=CAMVID.classes[:5]))
         names = {digest(network, spec, TASK), digest(network, spec, TASK, True),
-                 digest(network, spec, Task(64, 48, 32, 24)),
+                 digest(network, spec, InferenceSpec(64, 48, 32, 24)),
                  digest(network, replace(spec, mean=(0.0, 0.0, 0.0)), TASK),
                  digest(make_model('enet', seed=6)[0], spec, TASK),
                  digest(fewer.build(), fewer, TASK)}

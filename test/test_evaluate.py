@@ -8,21 +8,17 @@ import pytest
 import torch
 from made_data import FOLDER_YAML, make_camvid, make_cityscapes, make_folder
 
-from enet_ros import checkpoint, cli
+from enet_ros import cli
+from enet_ros.data.datasets import open_dataset
+from enet_ros.data.frames import Dataset
+from enet_ros.data.streets import SyntheticFrames
 from enet_ros.errors import BadInput
+from enet_ros.evaluation.confusion_picture import CELL, DARKEST, confusion_picture
+from enet_ros.evaluation.evaluate import Evaluation, evaluate, evaluate_split, require_classes_of
+from enet_ros.evaluation.metrics import ConfusionMatrix
 from enet_ros.labels import CAMVID, CITYSCAPES, LabelClass, LabelSet
+from enet_ros.models import checkpoint
 from enet_ros.segmenter import Segmenter
-from enet_ros.training.confusion_picture import CELL, DARKEST, confusion_picture
-from enet_ros.training.datasets import open_dataset
-from enet_ros.training.evaluate import (
-    Evaluation,
-    evaluate,
-    evaluate_split,
-    require_classes_of,
-)
-from enet_ros.training.frames import Dataset
-from enet_ros.training.metrics import ConfusionMatrix
-from enet_ros.training.streets import SyntheticFrames
 
 
 def make_model(path, labels):

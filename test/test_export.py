@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from enet_ros import checkpoint, export_file
-from enet_ros.checkpoint import ModelSpec
 from enet_ros.cli import main
-from enet_ros.engines.deployment import Task
-from enet_ros.engines.export import to_onnx
+from enet_ros.engines import export
+from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.onnx_graph import to_onnx
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
-from enet_ros.models import segnet
+from enet_ros.models import checkpoint, segnet
+from enet_ros.models.checkpoint import ModelSpec
 
 onnx = pytest.importorskip('onnx')
 RUNTIMES = [runtime for runtime in ('onnxruntime', 'openvino') if find_spec(runtime)]
@@ -51,7 +51,7 @@ def model(request, tiny_model, tmp_path, monkeypatch):
 
 def runs(runtime, graph):
     """Return the graph's answers as a function of an image."""
-    run = getattr(export_file, f'_{runtime}')(graph)
+    run = getattr(export, f'_{runtime}')(graph)
     return lambda image: run(image[None])
 
 
@@ -64,7 +64,7 @@ def sizes(values):
 def test_the_file_is_whole_and_plain(model, tmp_path, dynamic):
     out = tmp_path / 'model.onnx'
     width, height = (64, 96) if dynamic else (75, 61)
-    assert export_file.export_model(model, out, width, height, confidence=True,
+    assert export.export_model(model, out, width, height, confidence=True,
                                    dynamic=dynamic) == (width, height)
     assert not list(tmp_path.glob('*.part'))
     file = onnx.load(out)
@@ -114,16 +114,16 @@ def test_the_command_writes_once(tiny_model, tmp_path, capsys):
 
 def test_a_graph_that_answers_otherwise_is_not_kept(tiny_model, tmp_path, monkeypatch):
     other = ModelSpec(CAMVID).build().eval()
-    monkeypatch.setattr(export_file, 'to_onnx',
+    monkeypatch.setattr(export, 'to_onnx',
                         lambda model, *settings: to_onnx(other, *settings))
     with pytest.raises(BadInput, match='of a test image as the model does.*it is not written'):
-        export_file.export_model(tiny_model, tmp_path / 'model.onnx')
+        export.export_model(tiny_model, tmp_path / 'model.onnx')
     assert not list(tmp_path.iterdir())
 
 
 def test_a_dynamic_file_needs_whole_strides(tiny_model, tmp_path):
     with pytest.raises(BadInput, match='in multiples of 8 pixels; give width and height such'):
-        export_file.export_model(tiny_model, tmp_path / 'model.onnx', 75, 61, dynamic=True)
+        export.export_model(tiny_model, tmp_path / 'model.onnx', 75, 61, dynamic=True)
 
 
 @pytest.mark.parametrize('hidden, complaint', [
@@ -131,27 +131,27 @@ def test_a_dynamic_file_needs_whole_strides(tiny_model, tmp_path):
     (['onnxruntime', 'openvino'], 'package onnxruntime or openvino, and neither is installed'),
 ])
 def test_absent_packages(tiny_model, tmp_path, monkeypatch, hidden, complaint):
-    monkeypatch.setattr(export_file, 'find_spec',
+    monkeypatch.setattr(export, 'find_spec',
                         lambda name: None if name in hidden else find_spec(name))
     with pytest.raises(BadInput, match=complaint):
-        export_file.export_model(tiny_model, tmp_path / 'model.onnx')
+        export.export_model(tiny_model, tmp_path / 'model.onnx')
 
 
 def test_a_file_that_cannot_be_written(tiny_model, tmp_path):
     out = tmp_path / 'absent' / 'model.onnx'
     with pytest.raises(BadInput, match=f'cannot write {out}: No such file'):
-        export_file.export_model(tiny_model, out)
+        export.export_model(tiny_model, out)
 
 
 def test_engines_get_their_graph_without_the_package(tiny_model):
     program = f"""
 import sys
 sys.modules.update(onnx=None, onnxscript=None)
-from enet_ros import checkpoint
-from enet_ros.engines.deployment import Task
-from enet_ros.engines.export import to_onnx
-sys.stdout.buffer.write(to_onnx(*checkpoint.load({str(tiny_model)!r}), Task(64, 48)))
+from enet_ros.models import checkpoint
+from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.onnx_graph import to_onnx
+sys.stdout.buffer.write(to_onnx(*checkpoint.load({str(tiny_model)!r}), InferenceSpec(64, 48)))
 """
     graph = subprocess.run([sys.executable, '-c', program], cwd=Path(__file__).parent.parent,
                            check=True, capture_output=True, timeout=600).stdout
-    assert graph == to_onnx(*checkpoint.load(tiny_model), Task(64, 48))
+    assert graph == to_onnx(*checkpoint.load(tiny_model), InferenceSpec(64, 48))

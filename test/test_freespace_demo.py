@@ -8,8 +8,9 @@ import cv2
 
 
 def run_demo(*arguments):
-    return subprocess.run([sys.executable, '-m', 'enet_ros.freespace_demo', *map(str, arguments)],
-                          capture_output=True, text=True, timeout=300)
+    program = [sys.executable, '-m', 'enet_ros.evaluation.freespace_demo']
+    return subprocess.run([*program, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=300)
 
 
 def test_it_scores_warns_and_draws(tmp_path, tiny_model):

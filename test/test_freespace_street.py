@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from enet_ros.freespace_score import Trial, run_trials
-from enet_ros.synthetic import SyntheticStreet
-from enet_ros.synthetic_truth import StreetTruth
+from enet_ros.evaluation.freespace_score import Trial, run_trials
+from enet_ros.synthetic.street import SyntheticStreet
+from enet_ros.synthetic.truth import StreetTruth
 
 
 @pytest.fixture(scope='module')

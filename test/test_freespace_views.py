@@ -18,7 +18,7 @@ from enet_ros.freespace.config import (
 )
 from enet_ros.freespace.freespace import FreeSpace
 from enet_ros.freespace.ground import Pose
-from enet_ros.freespace.surfaces import Surfaces
+from enet_ros.freespace.surface_classes import SurfaceClasses
 from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, LabelClass, LabelSet
 
 SIZE = 320, 240
@@ -310,22 +310,25 @@ def test_what_cannot_be_used_is_refused(make, message):
 
 def test_surfaces_follow_the_label_set_unless_told_otherwise():
     ids = np.arange(5, dtype=np.uint8)[None]
-    assert Surfaces(YARD).of(ids).tolist() == [[0, -2, -2, -2, -2]]
-    assert Surfaces(YARD, usual_flat=('pavement',)).of(ids).tolist() == [[0, 100, -2, -2, -2]]
-    assert Surfaces(YARD, ['Pavement'], ['Floor']).of(ids).tolist() == [[100, 0, -2, -2, -2]]
+    assert SurfaceClasses(YARD).of(ids).tolist() == [[0, -2, -2, -2, -2]]
+    assert SurfaceClasses(
+        YARD, usual_flat=('pavement',)).of(ids).tolist() == [[0, 100, -2, -2, -2]]
+    assert SurfaceClasses(
+        YARD, ['Pavement'], ['Floor']).of(ids).tolist() == [[100, 0, -2, -2, -2]]
     with pytest.raises(BadInput, match="no class 'Lawn'"):
-        Surfaces(YARD, drivable=['Lawn'])
+        SurfaceClasses(YARD, drivable=['Lawn'])
     with pytest.raises(BadInput, match="'Floor' is named as drivable and as flat"):
-        Surfaces(YARD, ['Floor'], ['Floor'])
+        SurfaceClasses(YARD, ['Floor'], ['Floor'])
 
 
 def test_the_drivable_is_not_flat_unless_it_is_said_so():
     usual = ClassesConfig().usual_flat
-    assert Surfaces(YARD, ['Floor', 'Pavement'], usual_flat=usual).kinds[:3].tolist() == [0, 0, -2]
+    assert SurfaceClasses(
+        YARD, ['Floor', 'Pavement'], usual_flat=usual).kinds[:3].tolist() == [0, 0, -2]
     park = LabelSet('park', (LabelClass('terrain', (1, 2, 3), drivable=True),
                              LabelClass('road', (1, 2, 4), drivable=True)))
-    assert Surfaces(park, usual_flat=usual).kinds[:2].tolist() == [0, 0]
-    assert Surfaces(park, flat=['terrain'], usual_flat=usual).kinds[:2].tolist() == [100, 0]
+    assert SurfaceClasses(park, usual_flat=usual).kinds[:2].tolist() == [0, 0]
+    assert SurfaceClasses(park, flat=['terrain'], usual_flat=usual).kinds[:2].tolist() == [100, 0]
 
 
 @pytest.mark.parametrize('labels, names', [
@@ -334,6 +337,6 @@ def test_the_drivable_is_not_flat_unless_it_is_said_so():
     (SUN_RGBD, ['bed', 'chair', 'sofa', 'table', 'desk', 'person', 'night_stand']),
 ], ids=lambda value: getattr(value, 'name', ''))
 def test_the_usual_bodies(labels, names):
-    ids = np.flatnonzero(Surfaces(labels, bodies=ClassesConfig().bodies).bodies)
+    ids = np.flatnonzero(SurfaceClasses(labels, bodies=ClassesConfig().bodies).bodies)
     assert [labels.names[place] for place in ids] == names
-    assert not Surfaces(labels, bodies=()).bodies.any()
+    assert not SurfaceClasses(labels, bodies=()).bodies.any()

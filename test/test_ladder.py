@@ -5,7 +5,6 @@ from itertools import count
 import numpy as np
 import pytest
 
-from enet_ros.checkpoint import ModelSpec
 from enet_ros.config import (
     InputConfig,
     LatencyConfig,
@@ -15,7 +14,8 @@ from enet_ros.config import (
 )
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
-from enet_ros.ladder import Ladder, sizes_of
+from enet_ros.latency.model_pool import ModelPool, sizes_of
+from enet_ros.models.checkpoint import ModelSpec
 
 SPEC = ModelSpec(CAMVID, width=640, height=360)
 
@@ -43,21 +43,21 @@ def test_a_size_is_given_in_one_place():
 
 @pytest.mark.parametrize('output_size', ['input', '50x40'])
 def test_a_segmenter_for_each_size(tiny_model, output_size):
-    ladder = Ladder(SegmentationConfig(
+    pool = ModelPool(SegmentationConfig(
         model=ModelConfig(path=str(tiny_model), engine='torch', device='cpu'),
         output=OutputConfig(size=output_size),
         latency=LatencyConfig(budget_ms=50.0, adaptive=True, sizes=('64x48', '32x32'))),
         clock=count(step=0.1).__next__)
-    assert ladder.sizes == [(64, 48), (32, 32)]
-    assert ladder.segmenter.size == (64, 48) and ladder.engine.name == 'torch cpu float32'
-    assert ladder.labels == CAMVID
-    facts = ladder.facts()
+    assert pool.sizes == [(64, 48), (32, 32)]
+    assert pool.segmenter.size == (64, 48) and pool.engine.name == 'torch cpu float32'
+    assert pool.labels == CAMVID
+    facts = pool.facts()
     assert facts['engine asked'] == 'torch cpu auto' and facts['engine'] == 'torch cpu float32'
     assert facts['network sizes'] == '64x48 32x32'
-    for (width, height), segmenter in ladder.segmenters.items():
+    for (width, height), segmenter in pool.segmenters.items():
         labels = segmenter(np.zeros((90, 160, 3), np.uint8)).labels
         assert labels.shape == ((height, width) if output_size == 'input' else (40, 50))
     for _ in range(10):
-        ladder.policy.saw(age=5.0, work=60.0, inference=58.0)
-    assert ladder.policy.choose(50.0) == (32, 32)
-    assert ladder.segmenter.size == (32, 32)
+        pool.policy.observe(age=5.0, work=60.0, inference=58.0)
+    assert pool.policy.choose(50.0) == (32, 32)
+    assert pool.segmenter.size == (32, 32)

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from made_data import make_cityscapes, write
 
-from enet_ros.labels import CAMVID, CITYSCAPES
-from enet_ros.training.cityscapes import LABEL_IDS
-from enet_ros.training.cityscapes_metrics import (
+from enet_ros.data.cityscapes import LABEL_IDS
+from enet_ros.data.datasets import open_dataset
+from enet_ros.evaluation.cityscapes_metrics import (
     AVERAGE_SIZES,
     CATEGORIES,
     InstanceCounts,
     category_iou,
 )
-from enet_ros.training.datasets import open_dataset
-from enet_ros.training.evaluate import describe
-from enet_ros.training.metrics import ConfusionMatrix
+from enet_ros.evaluation.evaluate import describe
+from enet_ros.evaluation.metrics import ConfusionMatrix
+from enet_ros.labels import CAMVID, CITYSCAPES
 
 ROAD, SIDEWALK, SKY, PERSON, RIDER, CAR, TRUCK = map(CITYSCAPES.id_of, (
     'road', 'sidewalk', 'sky', 'person', 'rider', 'car', 'truck'))

@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from enet_ros import checkpoint
-from enet_ros.benchmark.cost import cost_of
-from enet_ros.checkpoint import ModelSpec
 from enet_ros.cli import main
 from enet_ros.labels import CITYSCAPES
-from enet_ros.model_info import describe, stages_of, text
+from enet_ros.models import checkpoint
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.cost import cost_of
 from enet_ros.models.enet import ENet
+from enet_ros.models.info import describe, stages_of, text
 from enet_ros.models.segnet import SegNet
 
 
@@ -63,7 +63,7 @@ def file(tmp_path):
     spec = ModelSpec(CITYSCAPES, width=96, height=64, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0),
                      training={'data': 'a made street', 'first': {'epochs': 7}},
                      metrics={'val': {'mean_iou': 0.51234, 'iou': {'road': 0.9}}},
-                     licence='for the test', architecture_options={'initial_pool': 3})
+                     license='for the test', architecture_options={'initial_pool': 3})
     checkpoint.save(tmp_path / 'made.safetensors', spec.build(), spec)
     return tmp_path / 'made.safetensors'
 
@@ -114,7 +114,7 @@ def test_little_is_said_of_a_model_that_says_little(tmp_path):
     checkpoint.save(tmp_path / 'segnet.safetensors', network.to_empty(device='cpu'), spec)
     said = text(describe(tmp_path / 'segnet.safetensors'))
     assert 'architecture  segnet\n' in said and '29,453,971' in said
-    for absent in ('options', 'licence', 'training', 'metrics'):
+    for absent in ('options', 'license', 'training', 'metrics'):
         assert absent not in said
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from enet_ros.cli import main
+from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml
 from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD
-from enet_ros.nav2_config import check_costmap, costmap_yaml
 
 yaml = pytest.importorskip('yaml')
 

@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from enet_ros.labels import CAMVID
-from enet_ros.postprocess import (
+from enet_ros.images.postprocess import (
     Painter,
     class_mask,
     colorize,
@@ -13,6 +12,7 @@ from enet_ros.postprocess import (
     overlay,
     scale_labels,
 )
+from enet_ros.labels import CAMVID
 
 RNG = np.random.default_rng(2)
 PALETTE = CAMVID.palette()[:, ::-1]  # BGR

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from enet_ros.preprocess import network_input
+from enet_ros.images.preprocess import network_input
 
 RNG = np.random.default_rng(7)
 

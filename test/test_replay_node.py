@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
 from enet_ros.ros.convert import image_to_array
-from enet_ros.synthetic import SyntheticStreet
+from enet_ros.synthetic.street import SyntheticStreet
 
 NODE = '/replay_node'
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from enet_ros.budget import Budget
-from enet_ros.resolution import SizePolicy
+from enet_ros.latency.admission import AdmissionControl
+from enet_ros.latency.size_policy import SizePolicy
 
 SIZES = [(640, 360), (480, 270), (320, 180), (160, 90)]
 COSTS = [24.0, 14.0, 7.0, 2.0]  # milliseconds of the network on a free machine
@@ -20,7 +20,7 @@ class Robot:
         self.budget, self.rate, self.slowness, self.noise = budget, rate, slowness, noise
         self.random = random.Random(5)
         self.policy = SizePolicy(SIZES, COSTS, self.clock, cameras)
-        self.budgets = [Budget(self.clock) for _ in range(cameras)]
+        self.budgets = [AdmissionControl(self.clock) for _ in range(cameras)]
         self.taken = [-1] * cameras  # number of the newest frame of each camera
         self.served = [0] * cameras  # turns
         self.inference = 0.0
@@ -60,7 +60,7 @@ class Robot:
                 each.forget()
         age = 1e3 * (self.now - stamp)
         if budget.before_work(age, self.budget):
-            self.policy.saw(age, budget.likely_work(), self.inference)
+            self.policy.observe(age, budget.likely_work(), self.inference)
             return
         self.inference = (COSTS[SIZES.index(size)] * self.slowness
                           * max(self.random.gauss(1, self.noise), 0.5)
@@ -68,7 +68,7 @@ class Robot:
         work = self.inference + REST
         self.now += work / 1e3
         budget.worked(work)
-        self.policy.saw(age, work, self.inference)
+        self.policy.observe(age, work, self.inference)
         age = 1e3 * (self.now - stamp)
         if not budget.before_leaving(age, self.budget):
             self.published.append((camera, age))
@@ -188,7 +188,7 @@ def test_frames_that_no_size_could_save_do_not_count():
     for frame in range(200):
         now[0] += 1 / 60
         late = 500.0 if frame % 4 == 0 else 5.0  # one camera of four has a bad link
-        policy.saw(late, 27.0, 24.0)
+        policy.observe(late, 27.0, 24.0)
         assert policy.choose(50.0) == SIZES[0]
 
 

@@ -17,8 +17,8 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 
-from enet_ros import checkpoint
 from enet_ros.labels import CAMVID, SUN_RGBD
+from enet_ros.models import checkpoint
 
 NODE = '/segmentation_node'
 LABEL = f'{NODE}/label'

@@ -3,16 +3,16 @@ import numpy as np
 import pytest
 import torch
 
-from enet_ros.checkpoint import ModelSpec
 from enet_ros.cli import main
 from enet_ros.errors import BadInput
-from enet_ros.image_files import read_image
+from enet_ros.evaluation.metrics import ConfusionMatrix
+from enet_ros.evaluation.segment_files import print_report, segment_source
+from enet_ros.images.files import read_image
+from enet_ros.images.postprocess import scale_labels
+from enet_ros.images.sources import open_source
 from enet_ros.labels import CAMVID
-from enet_ros.postprocess import scale_labels
-from enet_ros.segment_files import print_report, segment_source
+from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.segmenter import Segmenter
-from enet_ros.sources import open_source
-from enet_ros.training.metrics import ConfusionMatrix
 
 
 @pytest.fixture(scope='module')

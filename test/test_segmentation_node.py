@@ -14,8 +14,8 @@ from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters
 from sensor_msgs.msg import CameraInfo, Image
 
+from enet_ros.images.postprocess import scale_labels
 from enet_ros.labels import CAMVID
-from enet_ros.postprocess import scale_labels
 from enet_ros.ros.convert import array_to_image, image_to_array
 from enet_ros.segmenter import Segmenter
 

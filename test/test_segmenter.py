@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from enet_ros.budget import Recent, StageTimer
-from enet_ros.checkpoint import ModelSpec
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
+from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.segmenter import Segmenter
+from enet_ros.timing import RollingWindow, StageTimer
 
 RNG = np.random.default_rng(2)
 SPEC = ModelSpec(CAMVID, width=64, height=48)
@@ -63,7 +63,7 @@ def test_stage_timer_adds_up():
 
 
 def test_percentiles_of_the_newest():
-    recent = Recent(size=101)
+    recent = RollingWindow(size=101)
     assert all(np.isnan(recent.percentiles(50, 99)))
     for value in range(1000):
         recent.add(value)

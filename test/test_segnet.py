@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros import checkpoint
-from enet_ros.engines.deployment import fold
+from enet_ros.engines.graph import fold
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
+from enet_ros.models import checkpoint
 from enet_ros.models.segnet import SegNet
 from enet_ros.segmenter import Segmenter
 

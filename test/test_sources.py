@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from enet_ros import sources
 from enet_ros.errors import BadInput
+from enet_ros.images import sources
+from enet_ros.images.sources import open_source
 from enet_ros.labels import CAMVID, CITYSCAPES, UNLABELLED
-from enet_ros.sources import open_source
 
 IMAGE = np.full((48, 64, 3), (200, 100, 50), np.uint8)  # RGB
 

@@ -14,21 +14,21 @@ import pytest
 import torch
 from made_data import make_camvid, make_folder
 
-from enet_ros import checkpoint
 from enet_ros.config import RunConfig
+from enet_ros.data.datasets import open_dataset
+from enet_ros.data.frames import FolderFrames
+from enet_ros.data.streets import SIZE, SyntheticFrames, training_streets
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELLED
+from enet_ros.models import checkpoint
 from enet_ros.models.enet import ENet
-from enet_ros.training.augment import random_crop, random_light
-from enet_ros.training.datasets import open_dataset
+from enet_ros.training.augmentation import random_crop, random_light
 from enet_ros.training.fabric import make_fabric, require_processes
-from enet_ros.training.frames import FolderFrames
 from enet_ros.training.loss import class_weights, segmentation_loss
 from enet_ros.training.objective import with_heads
 from enet_ros.training.recipe import load_recipe, recipe_files
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
-from enet_ros.training.streets import SIZE, SyntheticFrames, training_streets
 from enet_ros.training.train import Run, train
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
@@ -157,7 +157,7 @@ def test_synthetic_streets_are_left_as_they_are_where_the_recipe_says_so(augment
 
 @pytest.mark.parametrize('wanted', [True, False])
 def test_drop_out_is_the_recipes_choice(wanted):
-    heads = with_heads(ENet(3), drop_out=wanted)
+    heads = with_heads(ENet(3), dropout=wanted)
     shares = [module.p for module in heads.modules() if isinstance(module, torch.nn.Dropout2d)]
     assert shares and any(shares) == wanted
 
@@ -187,7 +187,7 @@ def test_changes_go_before_the_file(tmp_path):
     ('synthetic_share: 0.9\nbatch_size: 4', 'must leave a real frame in a batch of 4; lower it'),
     ('synthetic_share: 0.75\nbatch_size: 2', 'must leave a real frame in a batch of 2; lower it'),
     ('learning_rate: .inf', 'learning_rate is inf; it must be a finite number'),
-    ('iou_share: .nan', 'iou_share is nan; it must be a finite number'),
+    ('iou_weight: .nan', 'iou_weight is nan; it must be a finite number'),
     ('class_weight_offset: 1', 'at least 1.0001'),
     ('architecture: segnet', 'must be 0 for segnet'),
     ('optimizer: sgd', 'choose one of adamw, adam'),
@@ -251,7 +251,7 @@ def test_loss_without_iou_is_weighted_cross_entropy():
     logits, truth = torch.randn(2, 3, 8, 8), torch.randint(0, 3, (2, 8, 8))
     truth[1, 2] = UNLABELLED
     weights = torch.tensor([1.0, 5.0, 20.0])
-    assert segmentation_loss(logits, truth, weights, iou_share=0).item() == pytest.approx(
+    assert segmentation_loss(logits, truth, weights, iou_weight=0).item() == pytest.approx(
         torch.nn.functional.cross_entropy(logits, truth, weights, ignore_index=UNLABELLED).item())
 
 
@@ -313,7 +313,7 @@ def test_what_a_run_leaves(tmp_path, camvid):
     assert spec.labels == CAMVID and (spec.width, spec.height) == (480, 360)
     assert spec.training['batch_size'] == 2 and spec.training['epochs'] == 4
     assert set(spec.metrics) == {'val', 'streets'}
-    assert 'camvid' in spec.licence
+    assert 'camvid' in spec.license
     checkpoint.load(tmp_path / 'last.safetensors')
     with (tmp_path / 'metrics.csv').open() as file:
         rows = list(csv.DictReader(file))
@@ -416,7 +416,7 @@ def test_a_state_from_before_frames_were_counted_goes_on(ended, camvid):
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path, camvid):
     with pytest.raises(BadInput, match='loss is inf at step .* rate, in another output folder'):
-        small_run(camvid, tmp_path, changes={'encoder_epochs': 0, 'iou_share': 1e39})
+        small_run(camvid, tmp_path, changes={'encoder_epochs': 0, 'iou_weight': 1e39})
 
 
 @pytest.mark.filterwarnings('ignore')

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from enet_ros import cli
-from enet_ros.user_path import user_path
+from enet_ros.paths import user_path
 
 
 def test_tilde_is_the_home_folder(tmp_path, monkeypatch):

@@ -14,9 +14,9 @@ import torch
 from torch.utils.data import default_collate
 
 from enet_ros.config import RunConfig
+from enet_ros.data.datasets import open_dataset
 from enet_ros.errors import BadInput
-from enet_ros.training.datasets import open_dataset
-from enet_ros.training.evaluate import evaluate
+from enet_ros.evaluation.evaluate import evaluate
 from enet_ros.training.fabric import make_fabric
 from enet_ros.training.recipe import load_recipe
 from enet_ros.training.samples import TrainingSamples

@@ -11,7 +11,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from enet_ros.postprocess import scale_labels
+from enet_ros.images.postprocess import scale_labels
 from enet_ros.ros.convert import array_to_image
 from enet_ros.ros.qos import CAMERA, RESULT
 from enet_ros.segmenter import Segmenter

@@ -10,8 +10,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from enet_ros import checkpoint
 from enet_ros.benchmark import peers
+from enet_ros.models import checkpoint
 
 QUEUE = 10
 

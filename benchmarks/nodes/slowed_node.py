@@ -1,7 +1,7 @@
 """The segmentation node with engines that are slowed down; both parameters change any time.
 
 Beside its own work an engine takes `slowness` - 1 times what `network_ms` has for its size, in the
-ladder's order, so that a hiccup of the machine is as long as it would be with a slow engine.
+pool's order, so that a hiccup of the machine is as long as it would be with a slow engine.
 """
 
 import sys
@@ -37,7 +37,7 @@ class SlowedNode(SegmentationNode):
 
     def on_configure(self, state):
         result = super().on_configure(state)
-        for place, segmenter in enumerate(self.ladder.segmenters.values() if self.ladder else ()):
+        for place, segmenter in enumerate(self.pool.segmenters.values() if self.pool else ()):
             segmenter.engine = SlowedEngine(segmenter.engine, partial(self._more, place))
         return result
 

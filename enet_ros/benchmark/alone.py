@@ -65,7 +65,7 @@ def memory():
 
 
 def _candidate(asked, width, height):
-    from enet_ros import checkpoint
+    from enet_ros.models import checkpoint
 
     network, spec = checkpoint.load(asked['model'])
     if asked['architecture'] != spec.architecture:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from enet_ros.benchmark.candidates import engine_settings, plain
-from enet_ros.postprocess import Painter
+from enet_ros.images.postprocess import Painter
 from enet_ros.segmenter import Segmenter
 
 CAMERA, NETWORK = (1280, 720), (640, 360)

@@ -9,8 +9,8 @@ import torch
 
 from enet_ros.benchmark import peers
 from enet_ros.config import ENGINES, ModelConfig
-from enet_ros.engines.deployment import Task
 from enet_ros.engines.engine import choose_engine, present
+from enet_ros.engines.graph import InferenceSpec
 from enet_ros.errors import BadInput
 
 DEVICES = {'torch': ('cpu', 'cuda'), 'openvino': ('cpu',), 'onnxruntime': ('cpu', 'cuda'),
@@ -106,7 +106,7 @@ def absent_engines(network, spec, cache_folder=''):
     for name in ENGINES:
         if name != 'auto' and name not in present():
             try:
-                engine = choose_engine(network, spec, Task(64, 64),
+                engine = choose_engine(network, spec, InferenceSpec(64, 64),
                                        ModelConfig(engine=name, cache_folder=cache_folder))
                 engine.infer(np.zeros((64, 64, 3), np.uint8), False)
             except BadInput as error:
@@ -117,7 +117,7 @@ def absent_engines(network, spec, cache_folder=''):
 def default_engine(network, spec, names=()):
     """Return the name of the engine that `auto` takes on a CPU, or of the first of `names`."""
     config = ModelConfig(engine=names[0]) if names else ModelConfig(device='cpu')
-    return choose_engine(network, spec, Task(64, 64), config).name
+    return choose_engine(network, spec, InferenceSpec(64, 64), config).name
 
 
 def _without_precision(name):
@@ -126,5 +126,5 @@ def _without_precision(name):
 
 def _run_engine(name, cache_folder, network, spec, width, height, threads=0):
     config = ModelConfig(**engine_settings(name), threads=threads, cache_folder=cache_folder)
-    engine = choose_engine(network, spec, Task(width, height), config)
+    engine = choose_engine(network, spec, InferenceSpec(width, height), config)
     return lambda image: engine.infer(image, False)[0]

@@ -22,7 +22,6 @@ from enet_ros.benchmark.candidates import (
     plain,
     slower_precisions,
 )
-from enet_ros.benchmark.cost import cost_of
 from enet_ros.benchmark.machine import describe_machine
 from enet_ros.benchmark.measure import LEAST_ROUNDS, measure, warm_up
 from enet_ros.benchmark.networks import load_networks, street_frames
@@ -30,6 +29,7 @@ from enet_ros.benchmark.paper import ABSTRACT_SPEED_RATIO
 from enet_ros.benchmark.progress import Progress
 from enet_ros.config import ModelConfig
 from enet_ros.errors import BadInput
+from enet_ros.models.cost import cost_of
 
 FRAMES = 4
 ALONE_SIZE = 640, 360

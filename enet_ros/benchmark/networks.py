@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import torch
 
-from enet_ros import checkpoint
-from enet_ros.checkpoint import ARCHITECTURES
-from enet_ros.synthetic import SyntheticStreet
+from enet_ros.models import checkpoint
+from enet_ros.models.checkpoint import ARCHITECTURES
+from enet_ros.synthetic.street import SyntheticStreet
 
 FRAMES_APART = 37
 
@@ -27,7 +27,7 @@ def random_network(architecture, like):
     Its normalisations fit a street, so that values stay in the range of a trained network's.
     """
     spec = replace(like, architecture=architecture, architecture_options={}, training={},
-                   metrics={}, licence='')
+                   metrics={}, license='')
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         network = spec.build().train()

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.engines.deployment import Task, exchange_poolings
-from enet_ros.engines.export import to_onnx
+from enet_ros.engines.graph import InferenceSpec, exchange_poolings
+from enet_ros.engines.onnx_graph import to_onnx
 from enet_ros.errors import BadInput
 
 
@@ -86,7 +86,7 @@ def openvino_directly(network, spec, width, height, threads=0, precision='float3
                 'INFERENCE_PRECISION_HINT': {'float32': 'f32', 'bfloat16': 'bf16'}[precision]}
     if threads:
         settings['INFERENCE_NUM_THREADS'] = threads
-    graph = core.read_model(to_onnx(network, spec, Task(width, height)))
+    graph = core.read_model(to_onnx(network, spec, InferenceSpec(width, height)))
     request = core.compile_model(graph, 'CPU', settings).create_infer_request()
 
     def run(image):

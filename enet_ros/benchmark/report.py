@@ -6,7 +6,7 @@ from enet_ros.benchmark import paper
 from enet_ros.benchmark.machine import busy
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
-from enet_ros.output_folder import OutputFolder
+from enet_ros.paths import OutputFolder
 
 PAPER_SIZE = 640, 360  # of the paper's hardware table
 _EXPLANATION = (  # of the tables of the sizes

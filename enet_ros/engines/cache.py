@@ -5,7 +5,7 @@ import logging
 import os
 from pathlib import Path
 
-from enet_ros.user_path import user_path
+from enet_ros.paths import user_path
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from enet_ros.config import ModelConfig
-from enet_ros.engines.deployment import Task
-from enet_ros.engines.gpu import gpu_name
+from enet_ros.engines.device import gpu_name
+from enet_ros.engines.graph import InferenceSpec
 from enet_ros.errors import BadInput
 
 # Module, class and package of each engine; modules are imported when their engine is made. A
@@ -34,7 +34,7 @@ class Engine(Protocol):
 
     name: str
     reason: str
-    task: Task
+    task: InferenceSpec
 
     def infer(self, image: np.ndarray, confidence: bool) -> tuple:
         """Segment one image.
@@ -46,7 +46,7 @@ class Engine(Protocol):
 
 
 def choose_engine(model, spec, task, config=None):
-    """Return the engine that a ModelConfig asks for, made for a Task.
+    """Return the engine that a ModelConfig asks for, made for a InferenceSpec.
 
     Raise BadInput where it is not to be had on this machine: there is no other in its place.
     """

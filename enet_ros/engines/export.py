@@ -1,94 +1,101 @@
-"""A network and its task as an ONNX graph, of operators that every runtime has."""
+"""Export of a model as an ONNX file that is known to answer as the model does."""
 
-import hashlib
-import io
-import sys
-import warnings
-from contextlib import contextmanager
+import os
 from importlib.util import find_spec
-from pathlib import Path
-from types import SimpleNamespace
 
+import numpy as np
 import torch
 
-from enet_ros import models
-from enet_ros.engines import deployment
-from enet_ros.engines.cache import cached
-from enet_ros.engines.deployment import Deployment
+from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.onnx_graph import INPUT, to_onnx
 from enet_ros.errors import BadInput
+from enet_ros.images.preprocess import network_input
+from enet_ros.models import checkpoint
+from enet_ros.paths import user_path
+from enet_ros.synthetic.street import SyntheticStreet
 
-OPSET = 17
-INPUT, OUTPUTS = 'image', ('labels', 'confidence')
+EQUAL = 0.9999  # least share of labels that must be the model's own
 
 
-def to_onnx(model, spec, task, confidence=False, dynamic=False):
-    """Return an ONNX file's bytes: image uint8 (1, H, W, 3) RGB -> labels uint8 (1, h, w).
+def export_model(path, out, width=0, height=0, confidence=False, dynamic=False):
+    """Write a checkpoint as an ONNX file and return (width, height) of its images.
 
-    A second output is the confidence, uint8 (1, h, w), where it is asked for. A dynamic graph
-    takes any H and W that are multiples of the architecture's stride, and answers at that size.
+    path is what `checkpoint.load` takes; width and height (pixels), 0 taking the model's own,
+    confidence and dynamic are as in `to_onnx`. The model's spec is in the metadata, as a
+    checkpoint has it. Raise BadInput where a package is missing, `out` exists or cannot be
+    written, or the graph does not give the model's labels.
     """
-    stride = model.STRIDE
-    if dynamic and (task.scales or task.width % stride or task.height % stride):
-        raise BadInput(f'a graph of any size answers at the size of its image, in multiples of '
-                       f'{stride} pixels; give width and height such, and no output size')
-    outputs = OUTPUTS[:1 + confidence]
-    image = torch.zeros(1, task.height, task.width, 3, dtype=torch.uint8)
-    file = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode(), _onnx_package():
-        # This exporter is deprecated for one that needs more packages and knows less of these
-        # operators; and it warns of sizes that become constants, as they shall.
-        warnings.simplefilter('ignore')
-        torch.onnx.export(
-            _FromBytes(Deployment(model, spec, task, confidence)), (image,), file, dynamo=False,
-            opset_version=OPSET, input_names=[INPUT], output_names=list(outputs),
-            dynamic_axes={name: {1: 'height', 2: 'width'} for name in (INPUT, *outputs)}
-            if dynamic else None)
-    return file.getvalue()
-
-
-class _FromBytes(torch.nn.Module):
-    """A deployment that has no bytes inside, which TensorRT allows at a graph's ends only."""
-
-    def __init__(self, deployment):
-        super().__init__()
-        self.deployment = deployment
-
-    def forward(self, image):
-        return self.deployment(image.float())
-
-
-@contextmanager
-def _onnx_package():
-    """Let torch's exporter run where the package onnx is not installed.
-
-    It reads the finished graph with that package, only to look for functions in it, and these
-    graphs have none.
-    """
-    if find_spec('onnx'):
-        yield
-        return
-    nothing = SimpleNamespace(graph=SimpleNamespace(node=()))
-    sys.modules['onnx'] = SimpleNamespace(load_model_from_string=lambda data: nothing)
+    out = user_path(out)
+    if out.exists():
+        raise BadInput(f'{out} exists already; remove it, or name another file with --out')
+    run = _runtime()
+    model, spec = checkpoint.load(path)
+    task = InferenceSpec(width or spec.width, height or spec.height)
+    graph = _with_spec(to_onnx(model, spec, task, confidence, dynamic), spec)
+    sizes = [(task.width, task.height)]
+    if dynamic:
+        sizes.append((task.width + model.STRIDE, task.height + 2 * model.STRIDE))
+    exported = run(graph)
+    for size in sizes:
+        _require_parity(exported, model, spec, size)
+    part = out.with_name(out.name + '.part')
     try:
-        yield
-    finally:
-        del sys.modules['onnx']
+        part.write_bytes(graph)
+        os.replace(part, out)
+    except OSError as error:
+        raise BadInput(f'cannot write {out}: {error.strerror}; name a file in a folder that '
+                       'exists and can be written') from error
+    return sizes[0]
 
 
-def cached_onnx(folder, model, spec, task, confidence=False):
-    """Return what `to_onnx` does, kept in a cache folder."""
-    return cached(folder, f'{digest(model, spec, task, confidence)}.onnx',
-                  lambda: to_onnx(model, spec, task, confidence))
+def _runtime():
+    """Return what makes a function of images from a graph, by a runtime that is installed."""
+    if not find_spec('onnx'):
+        raise BadInput('to export a model needs the package onnx; pip install onnx')
+    if find_spec('onnxruntime'):
+        return _onnxruntime
+    if find_spec('openvino'):
+        return _openvino
+    raise BadInput('an exported model is checked with the package onnxruntime or openvino, and '
+                   'neither is installed; pip install onnxruntime')
 
 
-def digest(model, spec, task, *more):
-    """Return a short name for a model's graph: it changes with all that the graph depends on."""
-    total = hashlib.sha256(repr((torch.__version__, OPSET, spec.architecture,
-                                 spec.architecture_options, spec.mean, spec.std, task, more)
-                                ).encode())
-    for name, value in model.state_dict().items():
-        total.update(name.encode())
-        total.update(value.numpy().tobytes())
-    for source in (__file__, deployment.__file__, *sorted(Path(models.__path__[0]).glob('*.py'))):
-        total.update(Path(source).read_bytes())
-    return total.hexdigest()[:24]
+def _onnxruntime(graph):
+    import onnxruntime
+    session = onnxruntime.InferenceSession(graph, providers=['CPUExecutionProvider'])
+    return lambda image: session.run(None, {INPUT: image})
+
+
+def _openvino(graph):
+    import openvino
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(graph), 'CPU',
+                                  {'INFERENCE_PRECISION_HINT': 'f32'})
+    return lambda image: compiled(image).to_tuple()
+
+
+def _with_spec(graph, spec):
+    import onnx
+    model = onnx.load_from_string(graph)
+    onnx.helper.set_model_props(model, {checkpoint.METADATA_KEY: spec.to_json()})
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def _require_parity(exported, model, spec, size):
+    width, height = size
+    street = SyntheticStreet(max(width, 32), max(height, 32)).render(0)
+    image = network_input(street.image, width, height)
+    labels, *confidence = (answer[0] for answer in exported(image[None]))
+    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (spec.mean, spec.std))
+    x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+    with torch.inference_mode():
+        probability, expected = model((x - mean) / std).softmax(1)[0].max(0)
+    equal = (labels == expected.numpy()).mean()
+    if confidence:
+        near = np.abs(confidence[0] - 255 * probability.numpy()) < 2
+        equal = min(equal, near.mean())
+    if equal < EQUAL:
+        raise BadInput(f'the graph answers {100 * equal:.2f} % of a test image as the model does, '
+                       f'and at least {100 * EQUAL} % are needed; it is not written. Export it '
+                       'with the versions of torch, onnx and the runtime in constraints.txt')

@@ -5,9 +5,9 @@ import shutil
 import time
 
 from enet_ros.engines.cache import cache_folder
+from enet_ros.engines.device import gpu_name
 from enet_ros.engines.engine import require_size
-from enet_ros.engines.export import INPUT, cached_onnx, digest
-from enet_ros.engines.gpu import gpu_name
+from enet_ros.engines.onnx_graph import INPUT, cached_onnx, digest
 from enet_ros.errors import BadInput
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.engine import require_size
-from enet_ros.engines.export import cached_onnx
+from enet_ros.engines.onnx_graph import cached_onnx
 from enet_ros.errors import BadInput
 
 PRECISIONS = {'float32': 'f32', 'bfloat16': 'bf16'}

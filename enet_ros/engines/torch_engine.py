@@ -10,8 +10,8 @@ import torch
 
 from enet_ros.config import DEVICES
 from enet_ros.engines.cache import cache_folder
-from enet_ros.engines.deployment import Deployment
 from enet_ros.engines.engine import require_size
+from enet_ros.engines.graph import InferenceGraph
 from enet_ros.errors import BadInput
 
 # A process may record one graph at a time, and what without_tf32 sets is the process's too.
@@ -37,7 +37,7 @@ class TorchEngine:
                            'or float32')
         if config.threads:
             torch.set_num_threads(config.threads)
-        deployment = Deployment(model, spec, task).to(
+        deployment = InferenceGraph(model, spec, task).to(
             self.device, memory_format=torch.channels_last)
         deployment.network.to(getattr(torch, precision))
         self.deployments = {confidence: deployment.answering(confidence)

@@ -31,7 +31,7 @@ class CameraConfig:
     rectified: bool = live(True, 'the images are rectified: P holds; otherwise K and D')
     max_pose_age_ms: float = live(200.0, 'milliseconds between an image and a moving transform, '
                                   'at most', minimum=0.0, maximum=10000.0)
-    longest_jump: float = live(0.3, 'metres, and rad, that a transform changes between frames, '
+    max_jump: float = live(0.3, 'metres, and rad, that a transform changes between frames, '
                                'at most', minimum=0.001, maximum=10.0)
 
     def __post_init__(self):

@@ -13,7 +13,7 @@ from enet_ros.freespace.horizon import Kerbs
 from enet_ros.freespace.points import contact_points
 from enet_ros.freespace.scan import Scan
 from enet_ros.freespace.sightlines import Sightlines
-from enet_ros.freespace.surfaces import Surfaces
+from enet_ros.freespace.surface_classes import SurfaceClasses
 
 
 class FreeSpace:
@@ -26,7 +26,7 @@ class FreeSpace:
     def __init__(self, calibration, pose, size, labels, config=None):
         self.config = config = config or FreeSpaceConfig()
         self.size = size
-        self.surfaces = Surfaces(labels, config.classes.drivable, config.classes.flat,
+        self.surfaces = SurfaceClasses(labels, config.classes.drivable, config.classes.flat,
                                  config.classes.usual_flat, config.classes.bodies)
         camera = Camera(calibration, *size, config.camera.rectified)
         self.ground = Ground(camera, pose, config.ground.pixel_length)

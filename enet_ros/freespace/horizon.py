@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from enet_ros.freespace.surfaces import DRIVABLE, FLAT
+from enet_ros.freespace.surface_classes import DRIVABLE, FLAT
 
 COARSE = 4.0             # metres of ground that a pixel of a kerb covers, at most
 LEAST_POINTS = 15        # of an edge

@@ -19,20 +19,20 @@ class PoseWatch:
     def __init__(self):
         self.pose = None
 
-    def look(self, pose, longest_jump):
+    def look(self, pose, max_jump):
         """Return the Pose to work with: that before where `pose` is about the same.
 
-        Raise BadInput where it differs from the last by more than `longest_jump` metres or rad;
+        Raise BadInput where it differs from the last by more than `max_jump` metres or rad;
         the next one is compared with it.
         """
         last, self.pose = self.pose, pose
         if last is None:
             return pose
         metres, angle = last.change(pose)
-        if max(metres, angle) > longest_jump:
+        if max(metres, angle) > max_jump:
             raise BadInput(f"the camera's pose jumps by {metres:.2f} m and {angle:.2f} rad from a "
-                           f'frame to the next, more than {longest_jump:g}; correct the '
-                           'transform, or set camera.longest_jump')
+                           f'frame to the next, more than {max_jump:g}; correct the '
+                           'transform, or set camera.max_jump')
         if metres <= STILL[0] and angle <= STILL[1]:
             self.pose = last
         return self.pose

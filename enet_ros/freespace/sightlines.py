@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from enet_ros.freespace.bodies import close_gaps
-from enet_ros.freespace.surfaces import DRIVABLE, OBSTACLE, UNKNOWN
+from enet_ros.freespace.surface_classes import DRIVABLE, OBSTACLE, UNKNOWN
 
 FREE, TAKEN, UNSEEN = 0, 100, -1
 

@@ -69,7 +69,7 @@ class TransformPose:
         shift, turn = found.transform.translation, found.transform.rotation
         return self._watch.look(
             Pose.from_quaternion((shift.x, shift.y, shift.z), (turn.x, turn.y, turn.z, turn.w)),
-            config.camera.longest_jump)
+            config.camera.max_jump)
 
     def close(self):
         """Listen to TF no more."""

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
-from enet_ros.budget import Recent
+from enet_ros.timing import RollingWindow
 
 RANKS = (50, 95, 99)
 NOTICE_REPORTS = 60
@@ -62,7 +62,7 @@ class CameraStatistics:
         """Keep the milliseconds of a frame's stages."""
         with self._lock:
             for stage, milliseconds in stages.items():
-                self._stages.setdefault(stage, Recent()).add(milliseconds)
+                self._stages.setdefault(stage, RollingWindow()).add(milliseconds)
 
     def failed(self, error):
         """Keep the newest error."""

@@ -2,12 +2,12 @@
 
 import time
 
-from enet_ros.budget import StageTimer
+from enet_ros.images.postprocess import Painter, hide_uncertain, scale_labels
 from enet_ros.msg import FrameTiming
-from enet_ros.postprocess import Painter, hide_uncertain, scale_labels
 from enet_ros.ros.compressed import array_to_jpeg
 from enet_ros.ros.convert import array_to_image, scale_camera_info
 from enet_ros.ros.stream_handler import StreamHandler
+from enet_ros.timing import StageTimer
 
 FOR_PEOPLE = {'color', 'overlay', 'overlay/compressed'}
 
@@ -15,13 +15,13 @@ FOR_PEOPLE = {'color', 'overlay', 'overlay/compressed'}
 class FrameHandler(StreamHandler):
     """Judges, converts, segments, draws and publishes frames, in the worker's thread.
 
-    ladder is the model's, masks {topic name: class id}. What nobody subscribes to is not made.
+    pool is the model's, masks {topic name: class id}. What nobody subscribes to is not made.
     """
 
-    def __init__(self, ladder, masks, streams, clock, logger):
+    def __init__(self, pool, masks, streams, clock, logger):
         super().__init__(logger)
-        self.ladder, self.clock = ladder, clock
-        palette = ladder.labels.palette()[:, ::-1]  # BGR
+        self.pool, self.clock = pool, clock
+        palette = pool.labels.palette()[:, ::-1]  # BGR
         self._painters = {stream: Painter(palette, masks) for stream in streams}
         self._inference = 0.0  # milliseconds that the network took last
         self._size = None  # that the network last ran at
@@ -41,8 +41,8 @@ class FrameHandler(StreamHandler):
         age = arrival.age(started)
         timer = StageTimer(time.monotonic)
         timer.milliseconds['queueing'] = 1e3 * (started - arrival.at)
-        if reason := stream.budget.before_work(age, limit):
-            self.ladder.policy.saw(age, stream.budget.likely_work(), self._inference)
+        if reason := stream.admission.before_work(age, limit):
+            self.pool.policy.observe(age, stream.admission.likely_work(), self._inference)
             return self.drop(stream, arrival, reason, timer.milliseconds)
         answer = Answer(stream, arrival, segmenter, self._painters[stream], timer, wanted)
         began = time.monotonic()
@@ -52,10 +52,10 @@ class FrameHandler(StreamHandler):
         # Stages are real time; ages, in simulation, may run faster or slower.
         self._inference = work * timer.milliseconds['inference'] / (
             1e3 * (time.monotonic() - began))
-        stream.budget.worked(work)
-        self.ladder.policy.saw(age, work, self._inference)
+        stream.admission.worked(work)
+        self.pool.policy.observe(age, work, self._inference)
         age = arrival.age(ready)
-        if reason := stream.budget.before_leaving(age, limit):
+        if reason := stream.admission.before_leaving(age, limit):
             return self.drop(stream, arrival, reason, timer.milliseconds)
         self._publish(stream, arrival, answer, results, age)
 
@@ -64,7 +64,7 @@ class FrameHandler(StreamHandler):
         timer, start = answer.timer, self.clock()
         with timer.stage('publishing'):
             stream.publish(results)
-        stream.budget.left(1e3 * (self.clock() - start))
+        stream.admission.left(1e3 * (self.clock() - start))
         pictures = answer.pictures()
         with timer.stage('publishing'):
             stream.publish(pictures)
@@ -76,18 +76,18 @@ class FrameHandler(StreamHandler):
 
     def _choose(self, limit):
         """Return the segmenter for the next frame."""
-        size = self.ladder.policy.choose(limit)
+        size = self.pool.policy.choose(limit)
         if size != self._size:
             for stream in self._painters:
-                stream.budget.forget()
+                stream.admission.forget()
             if self._size is not None:
                 self.logger.info(f'the network runs at {size[0]}x{size[1]} now, after '
                                  f'{self._size[0]}x{self._size[1]}, to keep {limit:g} ms')
             self._size = size
-        return self.ladder.segmenter
+        return self.pool.segmenter
 
     def _publish_timing(self, stream, arrival, stages, age, reason=''):
-        limit, segmenter = arrival.config.latency.budget_ms, self.ladder.segmenter
+        limit, segmenter = arrival.config.latency.budget_ms, self.pool.segmenter
         stream.publish({'timing': FrameTiming(
             header=arrival.message.header, age_on_arrival_ms=arrival.age_ms,
             **{f'{stage}_ms': milliseconds for stage, milliseconds in stages.items()},

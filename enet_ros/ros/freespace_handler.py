@@ -4,7 +4,6 @@ import time
 
 from std_msgs.msg import Header
 
-from enet_ros.budget import StageTimer
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import FreeSpaceConfig
 from enet_ros.freespace.freespace import FreeSpace
@@ -20,6 +19,7 @@ from enet_ros.ros.ground_messages import (
 )
 from enet_ros.ros.label_messages import label_set
 from enet_ros.ros.stream_handler import StreamHandler
+from enet_ros.timing import StageTimer
 
 KERBS_EVERY = 5  # frames whose kerbs are compared with the pitch
 
@@ -48,18 +48,18 @@ class FreeSpaceHandler(StreamHandler):
         limit = arrival.config.latency.budget_ms
         timer = StageTimer(time.monotonic)
         timer.milliseconds['queueing'] = 1e3 * (started - arrival.at)
-        if reason := stream.budget.before_work(arrival.age(started), limit):
+        if reason := stream.admission.before_work(arrival.age(started), limit):
             return stream.statistics.dropped(reason)
         messages = self._answer(stream, arrival, wanted, timer)
         ready = self.clock()
-        stream.budget.worked(1e3 * (ready - started))
+        stream.admission.worked(1e3 * (ready - started))
         age = arrival.age(ready)
-        if reason := stream.budget.before_leaving(age, limit):
+        if reason := stream.admission.before_leaving(age, limit):
             return stream.statistics.dropped(reason)
         with timer.stage('publishing'):
             stream.publish(messages)
         left = self.clock()
-        stream.budget.left(1e3 * (left - ready))
+        stream.admission.left(1e3 * (left - ready))
         stream.statistics.timed({**timer.milliseconds, 'total': 1e3 * (left - arrival.at),
                                  'age': age})
         stream.statistics.published()

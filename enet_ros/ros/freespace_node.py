@@ -61,7 +61,7 @@ class FreeSpaceNode(ManagedNode):
         if self.worker is None:  # it was on its way when the node stopped
             return
         limit = arrival.config.latency.max_age_ms
-        if reason := self.stream.budget.on_arrival(arrival.age(arrival.at), limit):
+        if reason := self.stream.admission.on_arrival(arrival.age(arrival.at), limit):
             self.stream.statistics.dropped(reason)
         elif self.worker.put(self.stream, arrival):
             self.stream.statistics.dropped('superseded')

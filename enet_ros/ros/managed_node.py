@@ -6,8 +6,8 @@ from functools import wraps
 
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
-from enet_ros.clocks import ForwardClock
 from enet_ros.errors import BadInput
+from enet_ros.latency.clocks import ForwardClock
 from enet_ros.ros.node_diagnostics import NodeDiagnostics
 from enet_ros.ros.parameters import Parameters
 from enet_ros.ros.transitions import survive_wrong_transitions

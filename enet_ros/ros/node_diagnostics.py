@@ -7,7 +7,7 @@ from typing import NamedTuple
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 
-from enet_ros.budget import LATE, NO_TIME, TOO_OLD
+from enet_ros.latency.admission import LATE, NO_TIME, TOO_OLD
 
 SILENT_AFTER = 2.0  # seconds without an image before that is worth a warning
 STALE_AFTER = 10.0  # seconds without an image after which results are of the past

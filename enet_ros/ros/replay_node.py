@@ -9,10 +9,10 @@ from std_srvs.srv import Trigger
 
 from enet_ros.config import ReplayConfig
 from enet_ros.errors import BadInput
+from enet_ros.images.sources import open_source
 from enet_ros.ros.convert import array_to_image, camera_info_from_pinhole
 from enet_ros.ros.parameters import Parameters
 from enet_ros.ros.spin import spin
-from enet_ros.sources import open_source
 
 # A reliable publisher serves subscribers of both kinds.
 FRAME_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)

@@ -6,8 +6,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from enet_ros.config import SegmentationConfig
 from enet_ros.errors import BadInput
-from enet_ros.ladder import Ladder
-from enet_ros.ros.background import Background
+from enet_ros.latency.model_pool import ModelPool
+from enet_ros.ros.background_task import Background
 from enet_ros.ros.camera_stream import CameraStream
 from enet_ros.ros.core_log import CoreLog
 from enet_ros.ros.frame_handler import FrameHandler
@@ -32,7 +32,7 @@ class SegmentationNode(ManagedNode):
         super().__init__('segmentation_node', SegmentationConfig, WORDS)
         self.diagnostics.present = self._network_size
         self.core_log = CoreLog(self.get_logger())
-        self.ladder = self.labels = self.handler = self.worker = None
+        self.pool = self.labels = self.handler = self.worker = None
         self.streams = []
         self.background = Background(self)
         self.create_service(SetBool, '~/enable', self._enable)
@@ -49,12 +49,12 @@ class SegmentationNode(ManagedNode):
     def _configure(self, config):
         self.core_log.open()
         self.clock = self.age_clock()
-        ladder = Ladder(config, self.clock)
-        masks = masks_of(ladder.labels, config.output.classes)
+        pool = ModelPool(config, self.clock)
+        masks = masks_of(pool.labels, config.output.classes)
         self.labels = LabelTopics(self)
         for name in config.cameras or ['']:
             self.streams.append(CameraStream(self, name, masks, self.clock, self._arrived))
-        self._use(ladder, config)
+        self._use(pool, config)
 
     def _start(self, config):
         self._announce(config)
@@ -63,14 +63,14 @@ class SegmentationNode(ManagedNode):
             stream.open(config.input.transport)
         self.diagnostics.streams = self.streams
 
-    def _use(self, ladder, config):
+    def _use(self, pool, config):
         """Segment with a model from the next frame on."""
-        self.handler = FrameHandler(ladder, masks_of(ladder.labels, config.output.classes),
+        self.handler = FrameHandler(pool, masks_of(pool.labels, config.output.classes),
                                     self.streams, self.clock, self.get_logger())
         if self.worker is not None:
             self.worker.handle = self.handler
-        self.ladder = ladder
-        self.diagnostics.facts = facts = ladder.facts()
+        self.pool = pool
+        self.diagnostics.facts = facts = pool.facts()
         self.diagnostics.error = ''
         self.get_logger().info(', '.join(f'{name}: {fact}' for name, fact in facts.items()))
 
@@ -87,7 +87,7 @@ class SegmentationNode(ManagedNode):
         self.streams = []
         if self.labels is not None:
             self.labels.destroy()
-        self.ladder = self.labels = self.handler = None
+        self.pool = self.labels = self.handler = None
         self.core_log.close()
 
     # What comes in.
@@ -99,13 +99,13 @@ class SegmentationNode(ManagedNode):
         age = arrival.age(arrival.at)
         if not self.diagnostics.enabled:
             stream.statistics.dropped('switched off')
-        elif reason := stream.budget.on_arrival(age, arrival.config.latency.max_age_ms):
+        elif reason := stream.admission.on_arrival(age, arrival.config.latency.max_age_ms):
             self.handler.drop(stream, arrival, reason)
         elif self.worker.put(stream, arrival):
             stream.statistics.dropped('superseded')
 
     def _announce(self, config):
-        self.labels.announce(self.ladder.labels, self.ladder.path,
+        self.labels.announce(self.pool.labels, self.pool.path,
                              config.output.confidence_threshold)
 
     def _enable(self, request, response):
@@ -115,15 +115,15 @@ class SegmentationNode(ManagedNode):
         return response
 
     async def _reload(self, request, response):
-        old = self.ladder
+        old = self.pool
         try:
             await self._load_beside(old)
         except Exception as error:  # the model in use stays in use
-            if old is not None and self.ladder is old:  # else the node is in no fault
+            if old is not None and self.pool is old:  # else the node is in no fault
                 self.tell(error, 'cannot reload: ')
             response.success, response.message = False, str(error)
         else:
-            response.success, response.message = True, f'{self.ladder.path} is in use'
+            response.success, response.message = True, f'{self.pool.path} is in use'
         return response
 
     async def _load_beside(self, old):
@@ -131,18 +131,18 @@ class SegmentationNode(ManagedNode):
         if old is None:
             raise BadInput('there is no model to exchange; configure the node')
         config = self.parameters.read()
-        ladder = await self.background.do(lambda: Ladder(config, self.clock))
-        if self.ladder is not old:
+        pool = await self.background.do(lambda: ModelPool(config, self.clock))
+        if self.pool is not old:
             raise BadInput('the node was cleaned up meanwhile; configure it')
-        if ladder.labels.names != old.labels.names:
-            raise BadInput(f'the classes of {ladder.path} are not those in use, on which topics '
+        if pool.labels.names != old.labels.names:
+            raise BadInput(f'the classes of {pool.path} are not those in use, on which topics '
                            'depend; clean the node up and configure it')
-        self._use(ladder, config)
+        self._use(pool, config)
         if self.worker is not None:  # else nothing can be published before the node starts
             self._announce(config)
 
     def _network_size(self):
-        width, height = self.ladder.segmenter.size
+        width, height = self.pool.segmenter.size
         return {'network size': f'{width}x{height}'}
 
 

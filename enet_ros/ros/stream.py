@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from enet_ros.budget import Budget
-from enet_ros.clocks import FrameAges
+from enet_ros.latency.admission import AdmissionControl
+from enet_ros.latency.clocks import FrameAges
 from enet_ros.ros import qos
 from enet_ros.ros.camera_statistics import CameraStatistics
 
@@ -37,7 +37,7 @@ class Stream:
         self.node, self.name, self.clock, self.item = node, name, clock, item
         self.topic = ''  # on which the items come
         self.statistics = CameraStatistics()
-        self.budget = Budget(clock)
+        self.admission = AdmissionControl(clock)
         self._prefix = f'{name}/' if name else ''
         self._ages = FrameAges(
             lambda text: node.get_logger().warning(f'{self._prefix}{item}: {text}'))

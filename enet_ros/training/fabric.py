@@ -37,7 +37,7 @@ def make_fabric(config, recipe):
                        'processes; choose a multiple')
     # The decoder has no gradient in the first stage, nor has a head whose answer has no weight.
     strategy = 'auto' if processes == 1 else DDPStrategy(
-        find_unused_parameters=recipe.encoder_epochs > 0 or not recipe.encoder_share)
+        find_unused_parameters=recipe.encoder_epochs > 0 or not recipe.encoder_weight)
     fabric = Fabric(accelerator=accelerator, devices=config.processes, num_nodes=config.machines,
                     strategy=strategy, precision=config.precision)
     fabric.launch()

@@ -14,8 +14,8 @@ def class_weights(counts, offset):
     return torch.tensor(1 / np.log(offset + counts / counts.sum()), dtype=torch.float32)
 
 
-def segmentation_loss(logits, labels, weights, iou_share=1.0):
-    """Return weighted cross-entropy plus `iou_share` times one minus the soft mean IoU.
+def segmentation_loss(logits, labels, weights, iou_weight=1.0):
+    """Return weighted cross-entropy plus `iou_weight` times one minus the soft mean IoU.
 
     logits (N, classes, H, W), labels (N, H, W) int64 with UNLABELLED, weights (classes,). The
     first term makes rare classes found at all, the second takes back what that over-paints.
@@ -29,10 +29,10 @@ def segmentation_loss(logits, labels, weights, iou_share=1.0):
 
     surprise = -torch.where(truth, log_probability, 0.0).sum((0, 2, 3))
     entropy = (weights * surprise).sum() / (weights * occurs).sum().clamp(min=1.0)
-    if not iou_share:
+    if not iou_weight:
         return entropy
     hits = torch.where(truth, probability, 0.0).sum((0, 2, 3))
     union = torch.where(known, probability, 0.0).sum((0, 2, 3)) + occurs - hits
     present = (occurs > 0).float()
     iou = (present * hits / union.clamp(min=1.0)).sum() / present.sum().clamp(min=1.0)
-    return entropy + iou_share * (1 - iou)
+    return entropy + iou_weight * (1 - iou)

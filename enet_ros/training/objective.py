@@ -56,9 +56,9 @@ class OneHead(nn.Module):
         return None, self.network(image)
 
 
-def with_heads(network, drop_out=True):
+def with_heads(network, dropout=True):
     """Return the network in the form that Objective trains."""
-    if not drop_out:
+    if not dropout:
         for module in network.modules():
             if isinstance(module, nn.Dropout2d):
                 module.p = 0.0
@@ -74,7 +74,7 @@ class Objective(nn.Module):
     def __init__(self, heads, mean, std, class_weights, recipe):
         super().__init__()
         self.heads = heads
-        self.iou_share, self.encoder_share = recipe.iou_share, recipe.encoder_share
+        self.iou_weight, self.encoder_weight = recipe.iou_weight, recipe.encoder_weight
         for name, numbers in (('mean', mean), ('std', std)):
             self.register_buffer(name, 255 * torch.tensor(numbers).view(1, 3, 1, 1),
                                  persistent=False)
@@ -91,11 +91,11 @@ class Objective(nn.Module):
         if fine is not None:
             # Contiguous, as the loss runs faster along pixels than along so few classes.
             loss = self._loss(fine.float().contiguous(), labels)
-        if coarse is not None and (self.encoder_share or not whole):
+        if coarse is not None and (self.encoder_weight or not whole):
             middle = labels[:, ENet.STRIDE // 2::ENet.STRIDE, ENet.STRIDE // 2::ENet.STRIDE]
             coarse = self._loss(coarse.float()[:, :, :middle.shape[1], :middle.shape[2]], middle)
-            loss = loss + self.encoder_share * coarse if whole else coarse
+            loss = loss + self.encoder_weight * coarse if whole else coarse
         return loss
 
     def _loss(self, logits, labels):
-        return segmentation_loss(logits, labels, self.class_weights, self.iou_share)
+        return segmentation_loss(logits, labels, self.class_weights, self.iou_weight)

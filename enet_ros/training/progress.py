@@ -3,8 +3,8 @@
 import csv
 import os
 
-from enet_ros.contact_sheet import contact_sheet, write_sheet
-from enet_ros.postprocess import colorize, scale_labels
+from enet_ros.images.contact_sheet import contact_sheet, write_sheet
+from enet_ros.images.postprocess import colorize, scale_labels
 
 LOSS_STEPS = 20     # one logged loss is the mean over this many steps
 SHOWN_FRAMES = 2    # of each kind

@@ -2,11 +2,10 @@
 
 from dataclasses import fields
 
-from enet_ros.checkpoint import share_folder
 from enet_ros.config import Recipe
 from enet_ros.errors import BadInput
-from enet_ros.label_yaml import read_yaml, refuse_unknown
-from enet_ros.user_path import user_path
+from enet_ros.labels import read_yaml, refuse_unknown
+from enet_ros.paths import share_folder, user_path
 
 DEFAULT = 'best'
 

@@ -3,7 +3,7 @@
 import numpy as np
 from torch.utils.data import Dataset
 
-from enet_ros.training.augment import random_crop, random_light
+from enet_ros.training.augmentation import random_crop, random_light
 
 
 class TrainingSamples(Dataset):

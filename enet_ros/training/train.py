@@ -9,22 +9,22 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from enet_ros import checkpoint
-from enet_ros.config import NORMALISATIONS
+from enet_ros.config import NORMALIZATIONS
+from enet_ros.data.datasets import open_dataset
+from enet_ros.data.frames import ResizedFrames
+from enet_ros.data.streets import SIZE, UNSEEN_STREETS, SyntheticFrames, training_streets
 from enet_ros.errors import BadInput
+from enet_ros.evaluation.evaluate import describe, evaluate
 from enet_ros.labels import CAMVID
-from enet_ros.output_folder import OutputFolder
+from enet_ros.models import checkpoint
+from enet_ros.paths import OutputFolder
 from enet_ros.segmenter import Segmenter
-from enet_ros.training.datasets import open_dataset
-from enet_ros.training.evaluate import describe, evaluate
 from enet_ros.training.fabric import make_fabric
-from enet_ros.training.frames import ResizedFrames
 from enet_ros.training.loss import class_weights
 from enet_ros.training.objective import EncoderAnswer, Objective, with_heads
 from enet_ros.training.progress import Progress
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
-from enet_ros.training.streets import SIZE, UNSEEN_STREETS, SyntheticFrames, training_streets
 
 KEPT_BYTES = 4e9  # frames that need more memory than this are read from disk each time
 OPTIMIZERS = {'adamw': torch.optim.AdamW, 'adam': torch.optim.Adam}
@@ -95,7 +95,7 @@ class Run:
 
     def __init__(self, fabric, config, recipe, dataset):
         self.fabric, self.config, self.recipe, self.dataset = fabric, config, recipe, dataset
-        mean, std = NORMALISATIONS[recipe.normalisation]
+        mean, std = NORMALIZATIONS[recipe.normalization]
         self.spec = checkpoint.ModelSpec(dataset.labels, recipe.architecture, *dataset.size,
                                          mean=mean, std=std)
         self.folder = OutputFolder(config.out).path
@@ -122,7 +122,7 @@ class Run:
         config, recipe, fabric = self.config, self.recipe, self.fabric
         self.samples = samples
         self.first_stage = samples.steps_of(recipe.encoder_epochs)
-        objective = Objective(with_heads(self.network, recipe.drop_out),
+        objective = Objective(with_heads(self.network, recipe.dropout),
                               self.spec.mean, self.spec.std,
                               class_weights(counts, recipe.class_weight_offset), recipe)
         objective.to(memory_format=torch.channels_last)
@@ -199,7 +199,7 @@ class Run:
             if whole:
                 spec = replace(
                     self.spec, metrics=scores, training=self.training,
-                    licence=f'Trained on {self.dataset.name}; its terms of use apply.')
+                    license=f'Trained on {self.dataset.name}; its terms of use apply.')
                 checkpoint.save(self.folder / 'last.safetensors', trained.network, spec)
                 if score >= self.best:
                     checkpoint.save(self.best_file, trained.network, spec)

@@ -1,0 +1,12 @@
+"""Plain data for JSON files."""
+
+import math
+
+
+def finite(data):
+    """Return plain data with None for NaN and infinity, which JSON has not."""
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -1,0 +1,152 @@
+"""Import networks that other programs trained.
+
+One layout is known: the state dicts of PyTorch-ENet (github.com/davidtvs/PyTorch-ENet), bare or
+under the key state_dict, of networks in one process or in parallel ones.
+"""
+
+import io
+import pickle
+import re
+import warnings
+from pathlib import Path
+
+import torch
+
+from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint import ModelSpec, misfits
+
+PYTORCH_ENET = {
+    'initial_pool': 3,
+    'quarter_of': 'input',
+    'biases': False,
+    'pair_activation': True,
+    'expansion_activation': True,
+    'norm_epsilon': 1e-5,
+    'upsampling_kernel': 2,
+    'output_kernel': 3,
+    'decoder_dropout': 0.1,
+}
+
+
+def import_checkpoint(path, labels, width, height):
+    """Return (model, spec) of a PyTorch-ENet file whose classes are those of a LabelSet.
+
+    width and height (pixels) are the input size that the spec is to have. Raise BadInput for a
+    file that cannot be read safely, or whose weights fit neither the layout nor the labels.
+    """
+    weights = read_state_dict(path)
+    output = weights.get('transposed_conv.weight')
+    if output is not None and output.ndim == 4 and output.shape[1] != len(labels):
+        raise BadInput(f'{path} tells {output.shape[1]} classes apart, but label set '
+                       f'{labels.name!r} has {len(labels)}; list them all in the order of the '
+                       "network's outputs")
+    options = {part: 'shared_prelu' if key in weights else 'relu' for part, key in (
+        ('encoder_activation', 'initial_block.out_activation.weight'),
+        ('decoder_activation', 'regular5_1.out_activation.weight'))}
+    spec = ModelSpec(labels, width=width, height=height, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0),
+                     training={'imported_from': Path(path).name, 'layout': 'PyTorch-ENet'},
+                     architecture_options={**PYTORCH_ENET, **options})
+    model = spec.build()
+    own = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
+    if wrong := misfits(weights, {_translate(name): value for name, value in own.items()}):
+        raise BadInput(f'{path} fits no known layout. Of PyTorch-ENet, {"; ".join(wrong[:3])}; '
+                       'use a checkpoint of that project, or train with enet train')
+    model.load_state_dict({name: weights[_translate(name)].float() for name in own}, strict=False)
+    return model.eval(), spec
+
+
+def read_state_dict(path):
+    """Return the weights in a file of torch.save by name, without running code from it."""
+    content = _read_safely(path)
+    if isinstance(content, dict):
+        content = content.get('state_dict', content)
+    entries = content.items() if isinstance(content, dict) else ()
+    weights = {str(name).removeprefix('module.'): value for name, value in entries
+               if isinstance(value, torch.Tensor) and value.is_floating_point()}
+    if not weights:
+        raise BadInput(f'{path} holds no weights; save what model.state_dict() returns')
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise BadInput(f'{path}: {name} has values that are not finite; '
+                           'use a checkpoint from before the training diverged')
+    return weights
+
+
+class _Unread:
+    """Stands in for a NumPy number beside the weights, such as the score of an epoch."""
+
+    def __init__(self, *_):
+        pass
+
+    def __setstate__(self, _):
+        pass
+
+
+_NUMPY_NUMBERS = [(_Unread, name) for name in (
+    'numpy.dtype', 'numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar')]
+
+
+def _read_safely(path):
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise BadInput(f'cannot read {path}: {error.strerror}; name a file of torch.save'
+                       ) from error
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY_NUMBERS):
+            warnings.simplefilter('ignore')
+            return torch.load(io.BytesIO(data), map_location='cpu', weights_only=True)
+    except Exception as error:  # damaged bytes lead to any
+        more = re.search(r'GLOBAL ([\w.]+)', str(error))
+        if isinstance(error, pickle.UnpicklingError) and more:
+            raise BadInput(f'{path} needs {more[1]} and not weights alone, so reading it could '
+                           'run code; where you trust it, load it with the program that wrote '
+                           'it, and save only what model.state_dict() returns') from error
+        raise BadInput(f'{path} is not a whole file of torch.save; copy it again, or save what '
+                       'model.state_dict() returns') from error
+
+
+def _translate(name):
+    """Return what PyTorch-ENet calls one of our weights."""
+    module, _, kind = name.rpartition('.')
+    return f'{_MODULES[module]}.{kind}'
+
+
+def _chain(*lengths):
+    """Return the names of chained convolutions' layers, so many for each."""
+    return [f'ext_conv{number}.{layer}' for number, length in enumerate(lengths, 1)
+            for layer in range(length)]
+
+
+def _modules():
+    """Return PyTorch-ENet's name of each module of ours that has weights."""
+    context = ('regular', 'dilated', 'asymmetric', 'dilated') * 2
+    blocks = {
+        'down1': 'downsample1_0',
+        **{f'stage1.{i}': f'regular1_{i + 1}' for i in range(4)},
+        'down2': 'downsample2_0',
+        **{f'stage2.{i}': f'{kind}2_{i + 1}' for i, kind in enumerate(context)},
+        **{f'stage3.{i}': f'{kind}3_{i}' for i, kind in enumerate(context)},
+        'up4': 'upsample4_0', 'stage4.0': 'regular4_1', 'stage4.1': 'regular4_2',
+        'up5': 'upsample5_0', 'stage5': 'regular5_1',
+    }
+    names = {
+        'initial.conv': 'initial_block.main_branch',
+        'initial.norm': 'initial_block.batch_norm',
+        'initial.activation': 'initial_block.out_activation',
+        'output': 'transposed_conv',
+    }
+    for ours, theirs in blocks.items():
+        if ours.startswith('up'):
+            layers = [*_chain(3), 'ext_tconv1', 'ext_tconv1_bnorm', 'ext_tconv1_activation',
+                      'ext_conv2.0', 'ext_conv2.1']
+            names.update({f'{ours}.shortcut.{i}': f'{theirs}.main_conv1.{i}' for i in range(2)})
+        else:
+            layers = _chain(3, 6, 3) if theirs.startswith('asymmetric') else _chain(3, 3, 3)
+        names.update({f'{ours}.extension.{i}': f'{theirs}.{layer}'
+                      for i, layer in enumerate(layers)})
+        names[f'{ours}.activation'] = f'{theirs}.out_activation'
+    return names
+
+
+_MODULES = _modules()

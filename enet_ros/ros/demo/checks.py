@@ -1,0 +1,82 @@
+"""What must hold for the answer of a segmentation node to one image."""
+
+import numpy as np
+
+from enet_ros.images.postprocess import class_mask, colorize
+from enet_ros.labels import UNLABELLED
+from enet_ros.ros.convert import image_to_array
+
+CHANNELS = {'mono8': 1, 'bgr8': 3}
+
+
+def output_encodings(labels):
+    """Return {topic: encoding} of the images that a node publishes for a label set."""
+    masks = {f'mask/{label.topic_name}': 'mono8' for label in labels.classes}
+    return {'label': 'mono8', 'color': 'bgr8', 'overlay': 'bgr8', **masks}
+
+
+def faults(inputs, outputs, labels):
+    """Return what is wrong with one answer, one line each; nothing where all is right.
+
+    inputs and outputs are messages by topic; `image` is among the inputs. The outputs are those
+    of `output_encodings`, `timing`, and `camera_info` where the inputs have it.
+    """
+    image = inputs['image']
+    encodings = output_encodings(labels)
+    expected = [*encodings, 'timing', *(['camera_info'] if 'camera_info' in inputs else [])]
+    missing = [f'{topic}: missing' for topic in expected if topic not in outputs]
+    found = [fault for topic in expected if topic in outputs
+             for fault in _form(topic, outputs[topic], image, encodings.get(topic))]
+    if missing or found:
+        return missing + found
+    pixels = {topic: _pixels(outputs[topic]) for topic in encodings}
+    found = _content(pixels, image_to_array(image).bgr(), labels)
+    if 'camera_info' in inputs and not np.allclose(outputs['camera_info'].k,
+                                                   inputs['camera_info'].k):
+        found.append("camera_info: K is not the input's, though the size is")
+    return found
+
+
+def _form(topic, message, image, encoding):
+    """Yield what is wrong with a message's header, size and encoding."""
+    for field in ('stamp', 'frame_id'):
+        if getattr(message.header, field) != getattr(image.header, field):
+            yield f"{topic}: {field} is not the input's"
+    if topic == 'timing':
+        return
+    size = message.width, message.height
+    if size != (image.width, image.height):
+        yield f'{topic}: {size[0]}x{size[1]}, but the input is {image.width}x{image.height}'
+    if encoding is None:
+        return
+    if message.encoding != encoding:
+        yield f'{topic}: encoding is {message.encoding!r}, not {encoding!r}'
+    row = message.width * CHANNELS[encoding]
+    if message.step != row or len(message.data) != row * message.height:
+        yield (f'{topic}: step {message.step} and {len(message.data)} bytes, not {row} '
+               f'and {row * message.height}')
+
+
+def _content(pixels, image, labels):
+    """Return what is wrong with the pixels, each picture against the label image."""
+    label = pixels['label']
+    found = []
+    strange = np.unique(label[(label >= len(labels)) & (label != UNLABELLED)])
+    if strange.size:
+        found.append(f'label: id {strange[0]} is not in the label map')
+    for class_id, known in enumerate(labels.classes):
+        if not np.array_equal(pixels[f'mask/{known.topic_name}'], class_mask(label, class_id)):
+            found.append(f'mask/{known.topic_name}: is not 255 where label is {class_id} '
+                         'and 0 elsewhere')
+    if not np.array_equal(pixels['color'], colorize(label, labels.palette()[:, ::-1].copy())):
+        found.append("color: is not the label map's colours of label")
+    if np.array_equal(pixels['overlay'], image):
+        found.append('overlay: is the input image without colours')
+    return found
+
+
+def _pixels(message):
+    """Return a view on a tightly packed image, (H, W) or (H, W, 3)."""
+    shape = (message.height, message.width, CHANNELS[message.encoding])
+    pixels = np.frombuffer(message.data, np.uint8).reshape(shape)
+    return pixels[..., 0] if shape[2] == 1 else pixels
