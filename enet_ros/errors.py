@@ -1,9 +1,9 @@
-"""The one exception for what a user can put right."""
+"""The exception for errors that the user can correct."""
 
 
 class BadInput(ValueError):
-    """Something that was given cannot be used.
+    """An input cannot be used.
 
-    The message is one line that names the thing, the reason and the remedy. The command line
-    prints it as it is; nodes log it and show it in their diagnostics.
+    The message is one line that names the input, the reason and the remedy. The command line
+    prints it without a traceback; nodes log it and publish it in their diagnostics.
     """

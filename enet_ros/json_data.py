@@ -1,10 +1,10 @@
-"""Plain data for JSON files."""
+"""Conversion of plain data for JSON files."""
 
 import math
 
 
-def finite(data):
-    """Return plain data with None for NaN and infinity, which JSON has not."""
+def finite(data: object) -> object:
+    """Return plain data with NaN and infinity, which JSON cannot represent, replaced by None."""
     if isinstance(data, dict):
         return {key: finite(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Paths: those that users write, output folders, and the files that ship beside the package."""
+"""Paths that users write, output folders, installed files, and the atomic write."""
 
 import os
 from pathlib import Path
@@ -6,32 +6,52 @@ from pathlib import Path
 from enet_ros.errors import BadInput
 
 
-def user_path(text):
-    """Return the Path that a text names, with ~ as the home folder.
+def user_path(text: str | os.PathLike[str]) -> Path:
+    """Return a path that a user wrote, with a leading ~ expanded.
 
-    The name of a user who does not exist stays as it is, so that what is then missing is named
-    as it was given.
+    ~NAME of an unknown user stays as it is, so that the error names the path as it was given.
     """
     return Path(os.path.expanduser(text))
 
 
-def share_folder():
-    """Return the folder of the files that ship beside the package: models/, config/ and so on."""
+def share_folder() -> Path:
+    """Return the folder of the files installed with the package: models/, config/ and so on."""
     package = Path(__file__).parent
     # Beside the package in a checkout; in PREFIX/share where pip or colcon installed it.
-    places = package.parent, *(prefix / 'share' / 'enet_ros' for prefix in package.parents)
-    return next((place for place in places if (place / 'package.xml').is_file()), package.parent)
+    candidates = [package.parent,
+                  *(prefix / 'share' / 'enet_ros' for prefix in package.parents)]
+    for folder in candidates:
+        if (folder / 'package.xml').is_file():
+            return folder
+    return package.parent
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that readers see either the old content or all of the new one.
+
+    The data goes into a temporary file beside `path`, which then replaces it. An OSError passes
+    through; the temporary file is removed.
+    """
+    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class OutputFolder:
-    """A folder for results; made at once: a bad place shows early, as BadInput."""
+    """A folder for results, created at once so that a bad path fails before the work starts.
 
-    def __init__(self, out):
+    out: path as the user wrote it. Raise BadInput if the folder cannot be created.
+    """
+
+    def __init__(self, out: str | os.PathLike[str]) -> None:
         self.path = user_path(out)
         self.make()
 
-    def make(self, name=''):
-        """Return the folder, or the one called `name` in it, made where it is missing."""
+    def make(self, name: str = '') -> Path:
+        """Create the folder, or its subfolder `name`, if it is missing, and return its path."""
         folder = self.path / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +59,6 @@ class OutputFolder:
             raise self.not_writable(error) from error
         return folder
 
-    def not_writable(self, error):
-        """Return the BadInput for an OSError of writing here."""
+    def not_writable(self, error: OSError) -> BadInput:
+        """Return the BadInput that reports an OSError while writing to this folder."""
         return BadInput(f'cannot write to {self.path}: {error.strerror}; choose another --out')

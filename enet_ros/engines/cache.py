@@ -5,7 +5,7 @@ import logging
 import os
 from pathlib import Path
 
-from enet_ros.paths import user_path
+from enet_ros.paths import user_path, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +55,8 @@ def cached(folder, name, build):
     if data:
         log.warning('%s is damaged and is built anew', file)
     content = build()
-    part = file.with_name(f'{file.name}.{os.getpid()}.part')
     try:
-        part.write_bytes(hashlib.sha256(content).digest() + content)
-        os.replace(part, file)
+        write_atomically(file, hashlib.sha256(content).digest() + content)
     except OSError as error:
         log.warning('cannot keep %s (%s)', file, error.strerror)
-        part.unlink(missing_ok=True)
     return content

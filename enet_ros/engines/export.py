@@ -1,6 +1,5 @@
 """Export of a model as an ONNX file that is known to answer as the model does."""
 
-import os
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,7 +10,7 @@ from enet_ros.engines.onnx_graph import INPUT, to_onnx
 from enet_ros.errors import BadInput
 from enet_ros.images.preprocess import network_input
 from enet_ros.models import checkpoint
-from enet_ros.paths import user_path
+from enet_ros.paths import user_path, write_atomically
 from enet_ros.synthetic.street import SyntheticStreet
 
 EQUAL = 0.9999  # least share of labels that must be the model's own
@@ -38,10 +37,8 @@ def export_model(path, out, width=0, height=0, confidence=False, dynamic=False):
     exported = run(graph)
     for size in sizes:
         _require_parity(exported, model, spec, size)
-    part = out.with_name(out.name + '.part')
     try:
-        part.write_bytes(graph)
-        os.replace(part, out)
+        write_atomically(out, graph)
     except OSError as error:
         raise BadInput(f'cannot write {out}: {error.strerror}; name a file in a folder that '
                        'exists and can be written') from error
