@@ -1,7 +1,5 @@
 """What a managed node tells of transitions that break, and of the core."""
 
-import logging
-
 import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
@@ -11,6 +9,7 @@ from lifecycle_msgs.msg import Transition
 from rclpy.logging import get_logger
 
 from enet_ros.config import SegmentationConfig
+from enet_ros.logger import logger
 from enet_ros.ros.core_log import CoreLog
 from enet_ros.ros.managed_node import ManagedNode
 from enet_ros.ros.node_diagnostics import Words
@@ -82,7 +81,7 @@ def test_a_transition_that_breaks_is_told_of(frail, probe, capfd, breaks, transi
 
 
 def test_the_core_is_heard_whatever_it_says_first(capfd):
-    handler, core = CoreLog(get_logger('test')), logging.getLogger('enet_ros.part')
+    handler, core = CoreLog(get_logger('test')), logger
     handler.open()
     try:
         core.warning('a %s', 'warning')

@@ -12,7 +12,7 @@ PACKAGE = ROOT / 'enet_ros'
 
 # Each floor may import itself and the floors above it in this list.
 FLOORS = [
-    ['errors', 'json_data'],
+    ['errors', 'json_data', 'logger'],
     ['paths'],
     ['labels', 'config', 'timing'],
     ['models'],

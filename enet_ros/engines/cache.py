@@ -1,13 +1,11 @@
 """A folder for what takes long to build, so that later starts find it there."""
 
 import hashlib
-import logging
 import os
 from pathlib import Path
 
+from enet_ros.logger import logger
 from enet_ros.paths import user_path, write_atomically
-
-log = logging.getLogger(__name__)
 
 DIGEST_BYTES = 32
 
@@ -28,8 +26,8 @@ def cache_folder(asked=''):
         if os.access(folder, os.W_OK | os.X_OK):
             return folder
         reason = 'Permission denied'
-    log.warning('cannot write to the cache folder %s (%s): every start builds anew; name another '
-                'with model.cache_folder', folder, reason)
+    logger.warning('cannot write to the cache folder %s (%s): every start builds anew; name '
+                   'another with model.cache_folder', folder, reason)
     return None
 
 
@@ -47,16 +45,16 @@ def cached(folder, name, build):
     except FileNotFoundError:
         data = b''
     except OSError as error:
-        log.warning('cannot read %s (%s): it is built anew', file, error.strerror)
+        logger.warning('cannot read %s (%s): it is built anew', file, error.strerror)
         data = b''
     content = data[DIGEST_BYTES:]
     if content and hashlib.sha256(content).digest() == data[:DIGEST_BYTES]:
         return content
     if data:
-        log.warning('%s is damaged and is built anew', file)
+        logger.warning('%s is damaged and is built anew', file)
     content = build()
     try:
         write_atomically(file, hashlib.sha256(content).digest() + content)
     except OSError as error:
-        log.warning('cannot keep %s (%s)', file, error.strerror)
+        logger.warning('cannot keep %s (%s)', file, error.strerror)
     return content

@@ -1,6 +1,5 @@
 """Inference with ONNX Runtime: on a CPU, or on an NVIDIA GPU by CUDA or TensorRT."""
 
-import logging
 import shutil
 import time
 
@@ -9,8 +8,7 @@ from enet_ros.engines.device import gpu_name
 from enet_ros.engines.engine import require_size
 from enet_ros.engines.onnx_graph import INPUT, cached_onnx, digest
 from enet_ros.errors import BadInput
-
-log = logging.getLogger(__name__)
+from enet_ros.logger import logger
 
 PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider',
              'tensorrt': 'TensorrtExecutionProvider'}
@@ -91,14 +89,14 @@ class TensorRtEngine(OnnxRuntimeEngine):
             try:
                 return self._start(confidence, providers)
             except BadInput as error:
-                log.warning('what TensorRT kept in %s does not load: %s', folder, error)
+                logger.warning('what TensorRT kept in %s does not load: %s', folder, error)
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
-        log.info('TensorRT compiles the network for %dx%d on this GPU; that may take minutes',
+        logger.info('TensorRT compiles the network for %dx%d on this GPU; that may take minutes',
                  self.task.width, self.task.height)
         start = time.perf_counter()
         session = self._start(confidence, providers)
-        log.info('TensorRT compiled the network in %.0f s', time.perf_counter() - start)
+        logger.info('TensorRT compiled the network in %.0f s', time.perf_counter() - start)
         return session
 
     def _engine_folder(self, confidence):

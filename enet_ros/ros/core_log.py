@@ -2,8 +2,9 @@
 
 import logging
 
-CORE = logging.getLogger('enet_ros')  # engines tell it of builds and caches
-CORE.setLevel(logging.INFO)
+from enet_ros.logger import logger as core
+
+core.setLevel(logging.INFO)
 
 
 class CoreLog(logging.Handler):
@@ -14,10 +15,10 @@ class CoreLog(logging.Handler):
         self.logger = logger
 
     def open(self):
-        CORE.addHandler(self)
+        core.addHandler(self)
 
     def close(self):
-        CORE.removeHandler(self)
+        core.removeHandler(self)
         super().close()
 
     def emit(self, record):
