@@ -103,47 +103,43 @@ def test_memory_is_filled_only_where_it_fits(make, shape):
     assert (other == 77).all()
 
 
+def draw_all(painter, labels, image, order, alpha, size=None):
+    """Return all pictures that a Painter draws of one frame."""
+    scaled = painter.scaled(labels, *(size or image.shape[1::-1]))
+    masks = {f'mask/{name}': painter.mask(scaled, class_id) for name, class_id in MASKS.items()}
+    color = painter.color(scaled)
+    return {'label': scaled, 'color': color,
+            'overlay': painter.overlay(image, order, color, alpha), **masks}
+
+
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
 @pytest.mark.parametrize('labels_size', [(64, 36), (128, 72), (200, 90)],
                          ids=['smaller', 'same', 'larger'])
-def test_all_pictures_of_frames_that_follow(order, labels_size):
-    painter = Painter(PALETTE, MASKS)
+def test_all_pictures_of_consecutive_frames(order, labels_size):
+    painter = Painter(PALETTE)
     for alpha in (0.5, 0.2):
         labels, image = some_labels(*labels_size), noise(128, 72)
         right, kept = expected(labels, image, order, alpha), image.copy()
-        painted = painter.paint(painter.topics, labels, image, order, alpha)
-        assert painted.keys() == right.keys()
-        assert_same(painted, right)
+        assert_same(draw_all(painter, labels, image, order, alpha), right)
         assert np.array_equal(image, kept), 'the image was written to'
 
 
-def test_only_what_is_wanted():
-    painter = Painter(PALETTE, MASKS)
-    labels, image = some_labels(64, 36), noise(128, 72)
-    right = expected(labels, image, 'bgr', 0.5)
-    for wanted in [{'label'}, {'overlay'}, {'color'}, {'mask/car', 'mask/sky'}, {'mask/car'}]:
-        painted = painter.paint(wanted | {'timing'}, labels, image, 'bgr', 0.5)
-        assert painted.keys() == wanted
-        assert_same(painted, right)
-    assert painter.paint({'timing', 'camera_info'}, labels, image, 'bgr', 0.5) == {}
-
-
-def test_memory_is_used_again_and_never_the_callers():
-    painter = Painter(PALETTE, MASKS)
+def test_memory_is_reused_and_never_the_callers():
+    painter = Painter(PALETTE)
     labels = some_labels(64, 36)
     kept = labels.copy()
 
-    def paint(width, height, order, labels=labels):
-        return painter.paint(painter.topics, labels, noise(width, height), order, 0.5)
+    def draw(width, height, order, labels=labels):
+        return draw_all(painter, labels, noise(width, height), order, 0.5)
 
-    first, second = paint(128, 72, 'bgr'), paint(128, 72, 'rgb')
-    assert all(np.shares_memory(first[topic], second[topic]) for topic in painter.topics)
+    first, second = draw(128, 72, 'bgr'), draw(128, 72, 'rgb')
+    assert all(np.shares_memory(first[name], second[name]) for name in first)
     # A camera may change its size, even to that of the labels.
     for width, height in [(64, 36), (100, 50), (64, 36), (128, 72)]:
-        assert {p.shape[:2] for p in paint(width, height, 'bgr').values()} == {(height, width)}
+        assert {p.shape[:2] for p in draw(width, height, 'bgr').values()} == {(height, width)}
         assert np.array_equal(labels, kept)
-    paint(64, 36, 'bgr')
-    paint(64, 36, 'bgr', some_labels(32, 18))  # nor do those of another network size replace them
+    draw(64, 36, 'bgr')
+    draw(64, 36, 'bgr', some_labels(32, 18))  # nor do those of another network size replace them
     assert np.array_equal(labels, kept)
 
 
@@ -158,8 +154,8 @@ def test_uncertain_pixels_have_no_class(threshold):
 
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
 def test_pictures_of_a_chosen_size(order):
-    painter = Painter(PALETTE, MASKS)
+    painter = Painter(PALETTE)
     labels, image = some_labels(24, 9), noise(128, 72)
-    painted = painter.paint(painter.topics, labels, image, order, 0.5, size=(48, 27))
+    pictures = draw_all(painter, labels, image, order, 0.5, size=(48, 27))
     small = cv2.resize(image, (48, 27))
-    assert_same(painted, expected(labels, small, order, 0.5))
+    assert_same(pictures, expected(labels, small, order, 0.5))

@@ -20,16 +20,18 @@ def camera_candidates(network, spec, engine, threads, frame, cache_folder=''):
     """
     segmenter = Segmenter(network, spec, *NETWORK, **engine_settings(engine), threads=threads,
                           cache_folder=cache_folder)
-    painter = Painter(spec.labels.palette()[:, ::-1],
-                      {label.topic_name: i for i, label in enumerate(spec.labels.classes)})
-    wanted = painter.topics - {'color'}
+    painter = Painter(spec.labels.palette()[:, ::-1])
     small = cv2.cvtColor(cv2.resize(frame, NETWORK), cv2.COLOR_BGR2RGB)
     plain_network = plain().make(network, spec, *NETWORK, threads)
     palette = spec.labels.palette()[:, ::-1]
 
     def ours(image):
-        labels = segmenter(image, 'bgr', confidence=False).labels
-        return painter.paint(wanted, labels, image, 'bgr', ALPHA)['label']
+        small_labels = segmenter(image, 'bgr', confidence=False).labels
+        labels = painter.scaled(small_labels, *image.shape[1::-1])
+        for class_id in range(len(spec.labels)):
+            painter.mask(labels, class_id)
+        painter.overlay(image, 'bgr', painter.color(labels), ALPHA)
+        return labels
 
     def naive(image):
         labels = plain_network(cv2.cvtColor(cv2.resize(image, NETWORK), cv2.COLOR_BGR2RGB))

@@ -5,8 +5,11 @@ shape, or None, the result is a new array.
 """
 
 import math
+from collections.abc import Callable
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 
 def scale_labels(labels, width, height, dst=None):
@@ -48,45 +51,46 @@ def hide_uncertain(labels, confidence, threshold):
 
 
 class Painter:
-    """Makes the pictures that are asked for, in memory that it uses again for the next frame.
+    """Draws pictures of label images, each in memory that it reuses for the next frame.
 
-    palette uint8 (256, 3) BGR; masks {name: class id}. `topics` are all pictures that there are:
-    label and mask/<name>, uint8 (H, W), and color and overlay, uint8 (H, W, 3) BGR.
+    palette: uint8 (256, 3) BGR. A picture is valid until the method that returned it is called
+    for the next frame.
     """
 
-    def __init__(self, palette, masks):
+    def __init__(self, palette: NDArray[np.uint8]) -> None:
         self.palette = palette.copy()
-        self.masks = {f'mask/{name}': class_id for name, class_id in masks.items()}
-        self.topics = {'label', 'color', 'overlay', *self.masks}
-        self._pictures = {}
+        self._pictures: dict[str, NDArray[np.uint8]] = {}
 
-    def paint(self, wanted, labels, image, order, alpha, size=None):
-        """Return {topic: picture} of those in `wanted`, until the next call.
+    def scaled(self, labels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+        """Return a label image resized to (height, width); as it is if it has that size."""
+        if labels.shape == (height, width):
+            return labels
+        return self._draw('scaled', scale_labels, labels, width, height)
 
-        labels uint8 of any size; image uint8 (H, W, 3) with channels in `order` 'rgb' or 'bgr';
-        alpha, 0-1, is the weight of the colours in the overlay. size (width, height) is that of
-        the pictures; None: the image's.
+    def mask(self, labels: NDArray[np.uint8], class_id: int) -> NDArray[np.uint8]:
+        """Return 255 where a label image shows the class and 0 elsewhere, (H, W)."""
+        return self._draw(f'mask {class_id}', class_mask, labels, class_id)
+
+    def color(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return a label image in the colors of its classes, (H, W, 3) BGR."""
+        return self._draw('color', colorize, labels, self.palette)
+
+    def overlay(self, image: NDArray[np.uint8], order: str, color: NDArray[np.uint8],
+                alpha: float) -> NDArray[np.uint8]:
+        """Blend the colors of the classes over an image, (H, W, 3) BGR at the size of `color`.
+
+        image: uint8 (h, w, 3) with channels in `order`, 'rgb' or 'bgr', of any size.
+        color: uint8 (H, W, 3) BGR. alpha: its weight, 0-1.
         """
-        wanted = self.topics & wanted
-        if not wanted:
-            return {}
-        width, height = size or image.shape[1::-1]
-        if labels.shape != (height, width):
-            labels = self._again('label', scale_labels, labels, width, height)
-        painted = {'label': labels}
-        for topic in wanted & self.masks.keys():
-            painted[topic] = self._again(topic, class_mask, labels, self.masks[topic])
-        if wanted & {'color', 'overlay'}:
-            painted['color'] = self._again('color', colorize, labels, self.palette)
-        if 'overlay' in wanted:
-            if image.shape[:2] != (height, width):
-                image = cv2.resize(image, (width, height))
-            if order == 'rgb':
-                image = self._again('overlay', cv2.cvtColor, image, cv2.COLOR_RGB2BGR)
-            painted['overlay'] = self._again('overlay', overlay, image, painted['color'], alpha)
-        return {topic: painted[topic] for topic in wanted}
+        height, width = color.shape[:2]
+        if image.shape[:2] != (height, width):
+            image = cv2.resize(image, (width, height))
+        if order == 'rgb':
+            image = self._draw('overlay', cv2.cvtColor, image, cv2.COLOR_RGB2BGR)
+        return self._draw('overlay', overlay, image, color, alpha)
 
-    def _again(self, topic, make, *what):
-        """Return make(*what, dst), where dst is what was made for the topic before."""
-        picture = self._pictures[topic] = make(*what, self._pictures.get(topic))
+    def _draw(self, name: str, function: Callable[..., NDArray[np.uint8]],
+              *arguments: object) -> NDArray[np.uint8]:
+        """Call an image function with the memory of the previous picture of that name as dst."""
+        picture = self._pictures[name] = function(*arguments, self._pictures.get(name))
         return picture

@@ -22,7 +22,8 @@ class FrameHandler(StreamHandler):
         super().__init__(logger)
         self.pool, self.clock = pool, clock
         palette = pool.labels.palette()[:, ::-1]  # BGR
-        self._painters = {stream: Painter(palette, masks) for stream in streams}
+        self.masks = {f'mask/{name}': class_id for name, class_id in masks.items()}
+        self._painters = {stream: Painter(palette) for stream in streams}
         self._inference = 0.0  # milliseconds that the network took last
         self._size = None  # that the network last ran at
 
@@ -44,7 +45,8 @@ class FrameHandler(StreamHandler):
         if reason := stream.admission.before_work(age, limit):
             self.pool.policy.observe(age, stream.admission.likely_work(), self._inference)
             return self.drop(stream, arrival, reason, timer.milliseconds)
-        answer = Answer(stream, arrival, segmenter, self._painters[stream], timer, wanted)
+        answer = Answer(stream, arrival, segmenter, self._painters[stream], self.masks, timer,
+                        wanted)
         began = time.monotonic()
         results = answer.results()
         ready = self.clock()
@@ -103,9 +105,9 @@ class Answer:
     Results are for machines and come first; pictures for people can wait.
     """
 
-    def __init__(self, stream, arrival, segmenter, painter, timer, wanted):
+    def __init__(self, stream, arrival, segmenter, painter, masks, timer, wanted):
         self.stream, self.arrival, self.segmenter = stream, arrival, segmenter
-        self.painter, self.timer, self.wanted = painter, timer, wanted
+        self.painter, self.masks, self.timer, self.wanted = painter, masks, timer, wanted
         self.header = arrival.message.header
 
     def results(self):
@@ -123,8 +125,10 @@ class Answer:
                 labels = hide_uncertain(labels, confidence, threshold)
             image_size = self.frame.image.shape[1::-1]
             self.size = image_size if config.output.size == 'input' else labels.shape[::-1]
-            planes = self._paint({'label', *wanted} - FOR_PEOPLE, labels)
-            self.labels = planes['label']
+            self.labels = self.painter.scaled(labels, *self.size)
+            planes = {topic: self.painter.mask(self.labels, class_id)
+                      for topic, class_id in self.masks.items() if topic in wanted}
+            planes['label'] = self.labels
             if 'confidence' in wanted:
                 planes['confidence'] = scale_labels(confidence, *self.size)
         with self.timer.stage('publishing'):
@@ -143,8 +147,12 @@ class Answer:
         overlay = self.arrival.config.overlay
         wanted = self.wanted & FOR_PEOPLE
         with self.timer.stage('postprocessing'):
-            drawn = {'overlay' if topic == 'overlay/compressed' else topic for topic in wanted}
-            painted = self._paint(drawn, self.labels)
+            painted = {}
+            if wanted:
+                painted['color'] = color = self.painter.color(self.labels)
+            if wanted - {'color'}:
+                painted['overlay'] = self.painter.overlay(
+                    self.frame.image, self.frame.order, color, overlay.alpha)
         with self.timer.stage('publishing'):
             messages = {topic: array_to_image(painted[topic], 'bgr8', self.header)
                         for topic in wanted & painted.keys()}
@@ -152,7 +160,3 @@ class Answer:
                 messages['overlay/compressed'] = array_to_jpeg(
                     painted['overlay'], overlay.jpeg_quality, self.header)
         return messages
-
-    def _paint(self, wanted, labels):
-        return self.painter.paint(wanted, labels, self.frame.image, self.frame.order,
-                                  self.arrival.config.overlay.alpha, self.size)
