@@ -1,4 +1,4 @@
-"""Data sets: their layouts on disk, what frames hold, and mistakes named before work starts."""
+"""Data sets: their layouts on disk, the contents of frames, and errors for unusable files."""
 
 import pickle
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_data import (
+from sample_data import (
     FOLDER_YAML,
     make_camvid,
     make_cityscapes,
@@ -23,7 +23,7 @@ from enet_ros.images.files import LabelReader, read_image
 from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, UNLABELLED, LabelSet, read_label_set
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
-needs_camvid = pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not there')
+needs_camvid = pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not available')
 
 
 # All kinds
@@ -32,13 +32,13 @@ MAKERS = {'camvid': make_camvid, 'cityscapes': make_cityscapes, 'sunrgbd': make_
           'own': make_folder}
 
 
-def reopened(kind, folder):
+def reopen(kind, folder):
     return open_dataset(folder / 'warehouse.yaml' if kind == 'own' else kind, folder)
 
 
-def made(kind, folder):
+def make(kind, folder):
     MAKERS[kind](folder)
-    return reopened(kind, folder)
+    return reopen(kind, folder)
 
 
 @pytest.mark.parametrize('kind, labels, size, frames', [
@@ -47,13 +47,13 @@ def made(kind, folder):
     ('sunrgbd', SUN_RGBD, (256, 200), {'train': 3, 'test': 2}),
     ('own', None, (64, 48), {'train': 2, 'val': 2}),
 ])
-def test_every_kind_gives_frames_that_fit_its_classes(tmp_path, kind, labels, size, frames):
-    data = pickle.loads(pickle.dumps(made(kind, tmp_path)))  # as a worker process gets it
+def test_frames_have_the_classes_and_shapes_of_their_data(tmp_path, kind, labels, size, frames):
+    data = pickle.loads(pickle.dumps(make(kind, tmp_path)))  # as worker processes receive it
     assert data.labels == labels or kind == 'own'
     assert data.size == size
     assert {split: len(data.splits[split]) for split in data.splits} == frames
     for split in data.splits.values():
-        counts = split.check()
+        counts = split.count_pixels()
         total = np.zeros(len(data.labels), int)
         for image, truth in split:
             assert image.dtype == truth.dtype == np.uint8
@@ -65,32 +65,32 @@ def test_every_kind_gives_frames_that_fit_its_classes(tmp_path, kind, labels, si
 
 
 @pytest.mark.parametrize('kind', MAKERS)
-def test_an_absent_split_is_named(tmp_path, kind):
-    splits = made(kind, tmp_path).splits
-    absent = 'val' if kind == 'sunrgbd' else 'test'
-    assert absent not in splits and splits.get(absent) is None
-    with pytest.raises(BadInput, match=f"has no split '{absent}': .*; it has train"):
-        splits[absent]
+def test_a_missing_split_is_reported(tmp_path, kind):
+    splits = make(kind, tmp_path).splits
+    missing = 'val' if kind == 'sunrgbd' else 'test'
+    assert missing not in splits and splits.get(missing) is None
+    with pytest.raises(BadInput, match=f"has no split '{missing}': .*; it has train"):
+        splits[missing]
     with pytest.raises(BadInput, match="has no split 'tset'; it has train"):
         splits['tset']
 
 
-@pytest.mark.parametrize('name, place', [
+@pytest.mark.parametrize('name, subfolder', [
     ('camvid', 'train'), ('camvid-0001TP', 'train'), ('cityscapes', 'leftImg8bit/train'),
     ('sunrgbd', 'SUNRGBD-train_images')])
-def test_a_folder_without_the_data_set_is_told_what_it_lacks(tmp_path, name, place):
-    with pytest.raises(BadInput, match=f'{tmp_path}/{place} does not exist'):
+def test_a_folder_without_the_data_set_is_refused(tmp_path, name, subfolder):
+    with pytest.raises(BadInput, match=f'{tmp_path}/{subfolder} does not exist'):
         open_dataset(name, tmp_path)
     with pytest.raises(BadInput, match='needs its folder'):
         open_dataset(name)
 
 
-def test_unknown_data_sets_are_told_those_known():
-    with pytest.raises(BadInput, match="'kitti' is not known; take camvid, .*sunrgbd.*yaml"):
+def test_unknown_data_sets_are_refused():
+    with pytest.raises(BadInput, match="'kitti' is not known; choose one of camvid, .*yaml"):
         open_dataset('kitti', '.')
 
 
-def test_unseen_streets_are_drawn_without_a_folder():
+def test_unseen_streets_are_rendered_without_a_folder():
     data = open_dataset('streets')
     frames = data.splits['val']
     assert data.labels == CAMVID and len(set(frames.names)) == len(frames) == 200
@@ -123,8 +123,8 @@ def labels_of(data, split='train'):
     (lambda image, labels: write(labels, np.zeros((9, 9), np.uint16)), '{labels} is uint16'),
     (lambda image, labels: write(labels, np.zeros((9, 9, 4), np.uint8)), 'of one channel'),
 ])
-def test_damaged_frames_are_named_before_training(tmp_path, kind, damage, complaint):
-    data = made(kind, tmp_path)
+def test_damaged_frames_are_reported(tmp_path, kind, damage, complaint):
+    data = make(kind, tmp_path)
     image, labels = images_of(data)[1], labels_of(data)[1]
     damage(image, labels)
     with pytest.raises(BadInput, match=complaint.format(image=image, labels=labels)) as caught:
@@ -133,52 +133,52 @@ def test_damaged_frames_are_named_before_training(tmp_path, kind, damage, compla
 
 
 @pytest.mark.parametrize('kind', MAKERS)
-def test_empty_splits_are_named(tmp_path, kind):
-    for file in images_of(made(kind, tmp_path)):
+def test_empty_splits_are_refused(tmp_path, kind):
+    for file in images_of(make(kind, tmp_path)):
         file.unlink()
-    data = reopened(kind, tmp_path)
+    data = reopen(kind, tmp_path)
     with pytest.raises(BadInput, match='no images at .*train'):
         data.splits['train'].check()
 
 
-def test_labels_without_a_single_class_are_refused(tmp_path):
-    data = made('cityscapes', tmp_path)
+def test_splits_without_labeled_pixels_are_refused(tmp_path):
+    data = make('cityscapes', tmp_path)
     for file in labels_of(data):
         write(file, np.zeros_like(cv2.imread(str(file), cv2.IMREAD_UNCHANGED)))
     with pytest.raises(BadInput, match='no pixel .* has a class'):
         data.splits['train'].check()
 
 
-def test_two_images_of_one_name_are_refused(tmp_path):
-    data = made('own', tmp_path)
+def test_images_that_differ_only_in_suffix_are_refused(tmp_path):
+    data = make('own', tmp_path)
     shutil.copy(images_of(data)[0], tmp_path / 'images/train/a.jpeg')
-    with pytest.raises(BadInput, match='a.jpeg and a.jpg have one name'):
-        reopened('own', tmp_path).splits['train'].check()
+    with pytest.raises(BadInput, match='a.jpeg and a.jpg have the same name'):
+        reopen('own', tmp_path).splits['train'].check()
 
 
-def test_ids_of_too_few_bits_are_refused(tmp_path):
-    """They are decoded as 0 and 255, whatever ids their writer had in mind."""
-    data = made('camvid', tmp_path)
+def test_labels_of_fewer_than_eight_bits_are_refused(tmp_path):
+    """OpenCV scales their values to 0-255, so the ids are lost."""
+    data = make('camvid', tmp_path)
     file = labels_of(data)[0]
     assert cv2.imwrite(str(file), np.zeros((48, 64), np.uint8), [cv2.IMWRITE_PNG_BILEVEL, 1])
     with pytest.raises(BadInput, match='fewer than 8 bits'):
         data.splits['train'][0]
 
 
-def test_frames_of_one_size(tmp_path):
-    frames = made('cityscapes', tmp_path).splits['train']
+def test_resized_frames(tmp_path):
+    frames = make('cityscapes', tmp_path).splits['train']
     small = ResizedFrames(frames, (32, 16))
     image, labels = small[1]
     assert image.shape == (16, 32, 3) and labels.shape == (16, 32)
     assert set(np.unique(labels)) == set(np.unique(frames[1][1]))
     assert image[3, 3].tolist() == frames[1][0][6, 6].tolist()
-    assert len(small) == 2 and small.names == frames.names
+    assert len(small) == 2
 
 
 # CamVid
 
-def test_camvid_keeps_its_ids_and_drops_void(tmp_path):
-    frames = made('camvid', tmp_path).splits['train']
+def test_camvid_keeps_its_ids_and_maps_void_to_unlabelled(tmp_path):
+    frames = make('camvid', tmp_path).splits['train']
     image, labels = frames[0]
     stored = cv2.imread(str(tmp_path / 'trainannot/frame0.png'), cv2.IMREAD_UNCHANGED)
     assert (labels == np.where(stored == 11, UNLABELLED, stored)).all()
@@ -186,7 +186,7 @@ def test_camvid_keeps_its_ids_and_drops_void(tmp_path):
     assert frames.names == ['frame0', 'frame1', 'frame2', 'frame3']
 
 
-def test_a_drive_held_out_of_camvid(tmp_path):
+def test_a_drive_of_camvid_is_held_out(tmp_path):
     make_camvid(tmp_path, train=3)
     with pytest.raises(BadInput, match=r'no images at .*train/0001TP\*'):
         open_dataset('camvid-0001TP', tmp_path).splits['val'].check()
@@ -195,12 +195,12 @@ def test_a_drive_held_out_of_camvid(tmp_path):
     data = open_dataset('camvid-0001TP', tmp_path)
     assert data.splits['val'].names == ['0001TP_000030']
     assert data.splits['train'].names == ['frame0', 'frame2']
-    assert sum(data.splits[split].check().sum() for split in ('train', 'val')) == open_dataset(
-        'camvid', tmp_path).splits['train'].check().sum()
+    assert sum(data.splits[split].count_pixels().sum() for split in ('train', 'val')) == (
+        open_dataset('camvid', tmp_path).splits['train'].count_pixels().sum())
 
 
 @needs_camvid
-def test_camvid_itself():
+def test_the_real_camvid():
     splits = open_dataset('camvid', SHARED_CAMVID).splits
     assert (len(splits['train']), len(splits['val'])) == (367, 101)
     splits = open_dataset('camvid-0001TP', SHARED_CAMVID).splits
@@ -213,8 +213,8 @@ def test_camvid_itself():
 
 # Cityscapes
 
-def test_cityscapes_has_its_nineteen_classes(tmp_path):
-    frames = made('cityscapes', tmp_path).splits['val']
+def test_cityscapes_label_ids_become_classes(tmp_path):
+    frames = make('cityscapes', tmp_path).splits['val']
     _, labels = frames[0]
     assert labels[0, 0] == UNLABELLED
     assert labels[6, 0] == CITYSCAPES.id_of('road')
@@ -222,7 +222,7 @@ def test_cityscapes_has_its_nineteen_classes(tmp_path):
     assert frames.names == ['aachen_000000_000000', 'bremen_000000_000001']
 
 
-def test_every_label_id_of_cityscapes(tmp_path):
+def test_all_label_ids_of_cityscapes(tmp_path):
     file = tmp_path / 'gtFine/train/aachen/aachen_000000_000000_gtFine_labelIds.png'
     make_cityscapes(tmp_path, size=(34, 34))
     write(file, np.tile(np.arange(34, dtype=np.uint8), (34, 1)))
@@ -233,7 +233,7 @@ def test_every_label_id_of_cityscapes(tmp_path):
 
 
 def test_instances_of_cityscapes(tmp_path):
-    frames = made('cityscapes', tmp_path).splits['val']
+    frames = make('cityscapes', tmp_path).splits['val']
     shape = frames[1][1].shape
     instances = frames.instances(1, shape)
     assert instances.dtype == np.int32 and instances.shape == shape
@@ -254,8 +254,8 @@ def test_instances_of_cityscapes(tmp_path):
 
 # SUN RGB-D
 
-def test_sun_rgbd_counts_from_one_and_tests_first(tmp_path):
-    splits = made('sunrgbd', tmp_path).splits
+def test_sun_rgbd_numbers_labels_from_one_and_test_first(tmp_path):
+    splits = make('sunrgbd', tmp_path).splits
     for index, (image, labels) in enumerate(splits['train']):
         assert (labels[0] == UNLABELLED).all() and (labels[1:] == index).all()
         assert image.shape == (41 + index, 51 + index, 3)
@@ -264,15 +264,15 @@ def test_sun_rgbd_counts_from_one_and_tests_first(tmp_path):
     assert splits['test'].names == ['img-000001', 'img-000002']
 
 
-def same_frames(one, other):
+def assert_same_frames(one, other):
     assert one.names == other.names
     for (image, labels), (other_image, other_labels) in zip(one, other):
         assert np.array_equal(image, other_image) and np.array_equal(labels, other_labels)
 
 
 @pytest.mark.parametrize('labels', ['labels', 'annotations'])
-def test_sun_rgbd_sorted_into_splits(tmp_path, labels):
-    before = made('sunrgbd', tmp_path / 'archive')
+def test_sun_rgbd_with_labels_sorted_into_splits(tmp_path, labels):
+    before = make('sunrgbd', tmp_path / 'archive')
     root = tmp_path / 'sorted'
     for split in ('train', 'test'):
         (root / labels / split).mkdir(parents=True)
@@ -281,11 +281,11 @@ def test_sun_rgbd_sorted_into_splits(tmp_path, labels):
             shutil.copy(file, root / labels / split)
     after = open_dataset('sunrgbd', root)
     for split in ('train', 'test'):
-        same_frames(before.splits[split], after.splits[split])
+        assert_same_frames(before.splits[split], after.splits[split])
 
 
 def test_sun_rgbd_in_its_original_tree(tmp_path):
-    before = made('sunrgbd', tmp_path / 'archive')
+    before = make('sunrgbd', tmp_path / 'archive')
     root = tmp_path / 'original'
     shutil.copytree(tmp_path / 'archive/sunrgbd_train_test_labels',
                     root / 'sunrgbd-meta-data/sunrgbd_train_test_labels')
@@ -299,13 +299,13 @@ def test_sun_rgbd_in_its_original_tree(tmp_path):
             '\n'.join(lines) + '\n')
     after = open_dataset('sunrgbd', root)
     for split in ('train', 'test'):
-        same_frames(before.splits[split], after.splits[split])
+        assert_same_frames(before.splits[split], after.splits[split])
     (root / lines[1]).unlink()
     with pytest.raises(BadInput, match=f'image {root / lines[1]} is missing'):
         after.splits['test'].check()
 
 
-def test_frames_held_out_of_sun_rgbd(tmp_path):
+def test_blocks_of_sun_rgbd_are_held_out(tmp_path):
     make_sunrgbd(tmp_path, train=540)
     splits = open_dataset('sunrgbd-heldout', tmp_path).splits
     assert (len(splits['train']), len(splits['val']), len(splits['test'])) == (487, 53, 2)
@@ -322,7 +322,7 @@ def test_sun_rgbd_images_need_numbers(tmp_path):
 # Users' own data
 
 @pytest.mark.parametrize('colors', [False, True])
-def test_own_frames_by_ids_and_by_colours(tmp_path, colors):
+def test_own_labels_by_ids_and_by_colors(tmp_path, colors):
     data = open_dataset(make_folder(tmp_path, colors=colors))
     _, labels = data.splits['val'][1]
     assert [labels[y, 5] for y in (0, 15, 25, 35)] == [0, 1, 2, UNLABELLED]
@@ -332,7 +332,7 @@ def test_own_frames_by_ids_and_by_colours(tmp_path, colors):
     assert data.labels.void_id == 9
 
 
-def test_own_ids_that_do_not_count_from_nought(tmp_path):
+def test_own_ids_that_do_not_start_at_zero(tmp_path):
     text = FOLDER_YAML.replace('void_id: 9', 'void_id: 0')
     for name, number in (('floor', 9), ('rack', 1), ('person', 2)):
         text = text.replace(f'name: {name},', f'name: {name}, id: {number},')
@@ -342,7 +342,7 @@ def test_own_ids_that_do_not_count_from_nought(tmp_path):
     assert data.labels.void_id == UNLABELLED
 
 
-def test_colours_of_no_class_are_named(tmp_path):
+def test_colors_of_no_class_are_reported(tmp_path):
     data = open_dataset(make_folder(tmp_path, colors=True))
     file = labels_of(data)[1]
     image = cv2.imread(str(file))
@@ -353,14 +353,14 @@ def test_colours_of_no_class_are_named(tmp_path):
         data.splits['train'].check()
 
 
-@pytest.mark.parametrize('color, answer', [([9, 9, 9], UNLABELLED), ([0, 0, 0], 0)])
-def test_black_is_void_unless_a_class_has_it(tmp_path, color, answer):
+@pytest.mark.parametrize('color, expected', [([9, 9, 9], UNLABELLED), ([0, 0, 0], 0)])
+def test_black_is_void_unless_a_class_has_it(tmp_path, color, expected):
     file = write(tmp_path / 'labels.png', np.zeros((2, 3, 3), np.uint8))
     labels = LabelSet.from_dict({'name': 'x', 'classes': [{'name': 'a', 'color': color}]})
-    assert LabelReader(labels, colors=True)(file).tolist() == [[answer] * 3] * 2
+    assert LabelReader(labels, colors=True)(file).tolist() == [[expected] * 3] * 2
 
 
-def test_where_own_frames_are_looked_for(tmp_path):
+def test_the_root_of_own_frames(tmp_path):
     file = make_folder(tmp_path / 'data')
     elsewhere = tmp_path / 'warehouse.yml'
     elsewhere.write_text(FOLDER_YAML)
@@ -390,7 +390,7 @@ def test_where_own_frames_are_looked_for(tmp_path):
     ('name: rack,', 'name: rack, id: 2,', "'rack' and 'person' both have id 2"),
     ('name: rack,', 'name: rack, id: one,', "class 'rack': id is 'one'"),
     ('images: images/train, ', '', 'train: images is None; it must name a folder'),
-    ('labels: labels/train}', 'labels: images/train}', 'train: images and labels are in one'),
+    ('labels: labels/train}', 'labels: images/train}', 'train: images and labels are in the same'),
     ('void_id: 9', 'root:', 'root is None; it must name a folder'),
     ('labels: labels/val}', 'label: labels/val}', "val: entry 'label' is not known"),
     ('val: {images: images/val, labels: labels/val}', 'val: images/val', 'val is .images/val'),
@@ -401,7 +401,7 @@ def test_where_own_frames_are_looked_for(tmp_path):
      'val: {images: images/val, labels: labels/val}', '', 'names no frames; add train and val'),
     ('images/train', 'images/trian', "no split 'train': .*images/trian does not exist"),
 ])
-def test_mistakes_in_yaml_are_named(tmp_path, old, new, complaint):
+def test_mistakes_in_yaml_files_are_reported(tmp_path, old, new, complaint):
     assert old in FOLDER_YAML
     file = make_folder(tmp_path, FOLDER_YAML.replace(old, new))
     with pytest.raises(BadInput, match=complaint) as caught:
@@ -409,12 +409,12 @@ def test_mistakes_in_yaml_are_named(tmp_path, old, new, complaint):
     assert 'warehouse' in str(caught.value) and '\n' not in str(caught.value)
 
 
-def test_a_missing_yaml_file_is_named(tmp_path):
+def test_a_missing_yaml_file_is_reported(tmp_path):
     with pytest.raises(BadInput, match='cannot read .*none.yaml: No such file'):
         open_dataset(tmp_path / 'none.yaml')
 
 
-def test_label_sets_out_of_a_data_sets_file(tmp_path):
+def test_label_set_of_a_data_set_file(tmp_path):
     labels = read_label_set(make_folder(tmp_path))
     assert labels.names == ['floor', 'rack', 'person'] and labels.void_id == 9
     assert labels.palette()[2].tolist() == [220, 20, 60]

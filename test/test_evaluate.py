@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from made_data import FOLDER_YAML, make_camvid, make_cityscapes, make_folder
+from sample_data import FOLDER_YAML, make_camvid, make_cityscapes, make_folder
 
 from enet_ros import cli
 from enet_ros.data.datasets import open_dataset

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from made_data import make_cityscapes, write
+from sample_data import make_cityscapes, write
 
 from enet_ros.data.cityscapes import LABEL_IDS
 from enet_ros.data.datasets import open_dataset

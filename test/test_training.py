@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from made_data import make_camvid, make_folder
+from sample_data import make_camvid, make_folder
 
 from enet_ros.config import RunConfig
 from enet_ros.data.datasets import open_dataset
@@ -230,7 +230,7 @@ def test_class_weights_are_the_papers():
 
 @pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not there')
 def test_class_weights_of_camvid():
-    counts = FolderFrames(SHARED_CAMVID / 'train', CAMVID).check()
+    counts = FolderFrames(SHARED_CAMVID / 'train', CAMVID).count_pixels()
     assert class_weights(counts, 1.02).numpy() == pytest.approx(np.array(
         [5.60, 4.30, 33.57, 3.34, 15.49, 8.74, 31.54, 32.01, 12.83, 38.01, 43.91]), abs=0.006)
 

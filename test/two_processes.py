@@ -33,7 +33,7 @@ def main(root, out):
     train = dataset.splits['train']
     samples = TrainingSamples([train[i] for i in range(len(train))], [], recipe, seed=0)
     run = Run(fabric, config, recipe, dataset)
-    run.begin(samples, train.check())
+    run.begin(samples, train.count_pixels())
 
     parts = [default_collate([samples[n] for n in samples.numbers(0, rank, 2)[:2]])
              for rank in range(2)]
@@ -52,14 +52,14 @@ def main(root, out):
     run.save()
     fabric.barrier()
     resumed = Run(fabric, config, recipe, dataset)
-    resumed.begin(samples, train.check())
+    resumed.begin(samples, train.count_pixels())
     assert resumed.step == 1
     for then, now in zip(run.heads.parameters(), resumed.heads.parameters()):
         assert torch.equal(then, now)
     own = replace(config, out=f'{out}/{fabric.global_rank or ""}')
     apart = Run(fabric, own, recipe, dataset)
     with pytest.raises(BadInput, match=r'at the steps \[1, 0\]; give them one --out'):
-        apart.begin(samples, train.check())
+        apart.begin(samples, train.count_pixels())
     print(f'process {fabric.global_rank}: agreed', flush=True)
 
 

@@ -1,6 +1,9 @@
 """Users' own data: folders of images and labels that a YAML file describes."""
 
-from enet_ros.data.frames import Dataset, FolderFrames, find_splits
+from pathlib import Path
+from typing import NamedTuple
+
+from enet_ros.data.frames import Dataset, FolderFrames, open_splits
 from enet_ros.errors import BadInput
 from enet_ros.images.files import LabelReader
 from enet_ros.labels import file_ids, label_set, read_yaml, refuse_unknown
@@ -10,55 +13,67 @@ SPLITS = ('train', 'val', 'test')
 ENTRIES = ('name', 'size', 'classes', 'void_id', 'root', *SPLITS)
 
 
-def open_folder(file, root=''):
+class SplitFolders(NamedTuple):
+    """The folders of a split's images and labels, relative to the data set's root."""
+
+    images: Path
+    labels: Path
+
+
+def open_folder(path: str | Path, root: str | Path = '') -> Dataset:
     """Return the Dataset that a YAML file describes.
 
-    Its entries: name; size [width, height]; classes, each with name, color and, if need be,
-    drivable and id (in label files; by default its place); void_id; root; and for train, val and
-    test their folders of images and labels. Folders are relative to `root`, else to the entry
-    root, else to the file's folder. Label files are PNGs of ids or of the classes' colours.
+    Its entries are: name; size [width, height]; classes, each with name, color and optionally
+    drivable and id (the id in label files, by default the class's position); void_id; root; and
+    for train, val and test their folders of images and labels. Folders are relative to `root`,
+    or else to the entry root, or else to the file's folder. Label files are PNGs of ids or of
+    the classes' colors. Raise BadInput, which names the entry, for mistakes.
     """
-    file = user_path(file)
+    file = user_path(path)
     data = read_yaml(file)
-    refuse_unknown(data, ENTRIES, file)
+    refuse_unknown(data, ENTRIES, str(file))
     labels = label_set(data, file)
     ids, void = file_ids(data, file)
-    root = user_path(root) if root else file.parent / _folder(data, 'root', file, '')
-    folders = {split: _folders(data[split], f'{file}, {split}') for split in SPLITS
-               if split in data}
+    if root:
+        base = user_path(root)
+    else:
+        base = file.parent / _folder(data.get('root', ''), f'{file}: root')
+    folders = {split: _split_folders(data[split], f'{file}, {split}')
+               for split in SPLITS if split in data}
     if not folders:
         raise BadInput(f'{file} names no frames; add train and val, each with images and labels')
     reader = LabelReader(labels, ids, [void], colors=True)
-    splits = find_splits(
-        labels.name, root, {split: root / images for split, (images, _) in folders.items()},
-        lambda split, images: FolderFrames(images, labels, root / folders[split][1], reader))
-    splits.absent.update((split, f'{file} has no entry {split}') for split in SPLITS
-                         if split not in folders)
-    return Dataset(labels.name, labels, _size(data, file), splits)
+    splits = open_splits(
+        labels.name, base, {split: base / folders[split].images for split in folders},
+        lambda split, images: FolderFrames(images, labels, base / folders[split].labels, reader))
+    for split in SPLITS:
+        if split not in folders:
+            splits.missing[split] = f'{file} has no entry {split}'
+    return Dataset(labels.name, labels, _size(data.get('size'), file), splits)
 
 
-def _folders(entry, where):
+def _split_folders(entry: object, where: str) -> SplitFolders:
     if not isinstance(entry, dict):
         raise BadInput(f'{where} is {entry!r}; it must hold images and labels, a folder each')
-    refuse_unknown(entry, ('images', 'labels'), where)
-    images, labels = (_folder(entry, key, where) for key in ('images', 'labels'))
-    if images == labels:
-        raise BadInput(f'{where}: images and labels are in one folder, {images}; move the labels '
-                       'to another')
-    return images, labels
+    refuse_unknown(entry, SplitFolders._fields, where)
+    folders = SplitFolders(*(_folder(entry.get(key), f'{where}: {key}')
+                             for key in SplitFolders._fields))
+    if folders.images == folders.labels:
+        raise BadInput(f'{where}: images and labels are in the same folder, {folders.images}; '
+                       'move the labels to another')
+    return folders
 
 
-def _folder(entries, key, where, default=None):
-    folder = entries.get(key, default)
-    if not isinstance(folder, str):
-        raise BadInput(f'{where}: {key} is {folder!r}; it must name a folder')
-    return user_path(folder)
+def _folder(value: object, where: str) -> Path:
+    if not isinstance(value, str):
+        raise BadInput(f'{where} is {value!r}; it must name a folder')
+    return user_path(value)
 
 
-def _size(data, file):
-    size = data.get('size')
-    if not (isinstance(size, list) and len(size) == 2
-            and all(type(length) is int and length >= 32 for length in size)):
-        raise BadInput(f'{file}: size is {size!r}; it must be [width, height] in pixels, '
-                       'at least 32 each, such as [640, 480]')
-    return tuple(size)
+def _size(value: object, file: Path) -> tuple[int, int]:
+    """Return the (width, height) of a YAML entry [width, height]."""
+    if (isinstance(value, list) and len(value) == 2
+            and all(type(length) is int and length >= 32 for length in value)):
+        return value[0], value[1]
+    raise BadInput(f'{file}: size is {value!r}; it must be [width, height] in pixels, '
+                   'at least 32 each, such as [640, 480]')

@@ -1,72 +1,87 @@
-"""Frames from the synthetic street."""
+"""Labeled images of synthetic streets."""
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset
+from torch.utils.data import Dataset as TorchDataset
 
-from enet_ros.data.frames import Dataset, Splits
+from enet_ros.data.frames import Dataset, LabeledImage, LabeledImages, Splits
 from enet_ros.labels import CAMVID
 from enet_ros.synthetic.street import SyntheticStreet
 
-# Seeds: streets to score on start far above those to train on.
-TRAIN_STREETS, UNSEEN_STREETS = 1_000, 1_000_000
-SIZE = 640, 360
-COUNT = 200
+# Seeds of streets. Those to score on are never trained on.
+FIRST_TRAINING_SEED, FIRST_UNSEEN_SEED = 1_000, 1_000_000
+SIZE = 640, 360  # pixels, width and height
+FRAMES = 200
 
 
-def open_streets():
-    """Return streets that nothing was trained on, as the data set's val."""
-    frames = SyntheticFrames(*SIZE, UNSEEN_STREETS, COUNT)
+def open_streets() -> Dataset:
+    """Return streets that no network was trained on, as the split val."""
+    frames = SyntheticFrames(*SIZE, FIRST_UNSEEN_SEED, FRAMES)
     return Dataset('streets', CAMVID, SIZE, Splits(
         'streets', {'val': frames},
-        {'train': 'a recipe mixes them into other data by its synthetic_share'}))
+        {'train': "a recipe's synthetic_share mixes streets into other data"}))
 
 
-def training_streets(size, count):
-    """Return frames to train a network of a (width, height) on, as (image, labels).
+def training_streets(size: tuple[int, int], count: int) -> LabeledImages:
+    """Return `count` frames to train a network of `size` (width, height) on.
 
-    Half of them are of SIZE: a wide camera's frames are squeezed into the network's shape, and
-    it must know them so.
+    Half of them have SIZE: resizing them squeezes a wide camera's view into the network's aspect
+    ratio, and the network must learn that view too.
     """
     wide = count // 2
-    return ConcatDataset([SyntheticFrames(*size, TRAIN_STREETS, count - wide),
-                          SyntheticFrames(*SIZE, TRAIN_STREETS + count, wide)])
+    return ConcatDataset([
+        SyntheticFrames(*size, FIRST_TRAINING_SEED, count - wide),
+        SyntheticFrames(*SIZE, FIRST_TRAINING_SEED + count, wide)])
 
 
-class SyntheticFrames:
-    """Frames of synthetic streets: a few, far apart, of each seed.
+class SyntheticFrames(TorchDataset[LabeledImage]):
+    """Rendered frames of synthetic streets with CamVid's classes: a few of each seed.
 
-    Items are (image uint8 (H, W, 3) RGB, labels uint8 (H, W)) with CamVid's ids.
+    width and height are in pixels; first_seed is the seed of the first street.
     """
 
     FRAMES_PER_STREET = 8
-    FRAMES_APART = 37
+    FRAME_STEP = 37  # frames of the drive between two that are rendered
 
-    def __init__(self, width, height, first_seed, count):
+    def __init__(self, width: int, height: int, first_seed: int, count: int) -> None:
         self.size = width, height
         self.first_seed = first_seed
         self.count = count
-        self.street = self.seed = None
+        self._street: SyntheticStreet | None = None
+        self._street_seed = -1
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """Return the frames' short names in order."""
-        return ['street{}_frame{}'.format(*self._place(index)) for index in range(self.count)]
+        places = map(self._seed_and_number, range(self.count))
+        return [f'street{seed}_frame{number}' for seed, number in places]
 
-    def check(self, progress=False):
-        """Do nothing: nothing that is drawn can be missing."""
+    def check(self, progress: bool = False) -> None:
+        """Do nothing: rendered frames cannot be missing or damaged."""
 
-    def __len__(self):
+    def count_pixels(self, progress: bool = False) -> NDArray[np.int64]:
+        """Render every frame and return the pixels of each class, (classes,)."""
+        counts = np.zeros(256, np.int64)
+        for index in range(len(self)):
+            _, labels = self[index]
+            counts += np.bincount(labels.ravel(), minlength=256)
+        return counts[:len(CAMVID)]
+
+    def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int, /) -> LabeledImage:
         if not 0 <= index < self.count:
             raise IndexError(index)
-        seed, number = self._place(index)
-        if seed != self.seed:
-            self.street, self.seed = SyntheticStreet(*self.size, seed=seed), seed
-        frame = self.street.render(number)
+        seed, number = self._seed_and_number(index)
+        if self._street is None or seed != self._street_seed:
+            self._street = SyntheticStreet(*self.size, seed=seed)
+            self._street_seed = seed
+        frame = self._street.render(number)
         return frame.image, frame.labels
 
-    def _place(self, index):
-        """Return the seed of a frame's street and its number on it."""
+    def _seed_and_number(self, index: int) -> tuple[int, int]:
+        """Return the seed of a frame's street and the frame's number in the drive along it."""
         street, frame = divmod(index, self.FRAMES_PER_STREET)
-        return self.first_seed + street, frame * self.FRAMES_APART
+        return self.first_seed + street, frame * self.FRAME_STEP

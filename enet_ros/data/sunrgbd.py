@@ -1,79 +1,98 @@
 """SUN RGB-D: indoor images with 37 classes."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from enet_ros.data.frames import Dataset, Frames, Splits, find_splits
+from enet_ros.data.frames import Dataset, FileFrames, FrameFiles, Splits, open_splits
 from enet_ros.errors import BadInput
 from enet_ros.images.files import LabelReader, list_images
 from enet_ros.labels import SUN_RGBD
 
+SIZE = 256, 200  # pixels, width and height
 # Label files are numbered through both splits, test first; images within their split.
 FIRST_LABEL = {'train': 5051, 'test': 1}
-# Held out are 53 frames in a row out of 530: neighbours often show one room.
-BLOCK, BLOCKS_PER_HELD_OUT = 53, 10
+# Frames are held out in blocks, because consecutive frames often show the same room: the last of
+# every ten blocks.
+BLOCK_FRAMES, BLOCKS_PER_HELD_OUT = 53, 10
 
 
-def open_sunrgbd(root, held_out=False):
+def open_sunrgbd(root: Path) -> Dataset:
     """Return SUN RGB-D with the labels of the archive sunrgbd_train_test_labels.
 
-    Images are those of SUNRGBD-train_images and SUNRGBD-test_images, also as train and test; or
-    those of the original tree SUNRGBD that the lists sunrgbd_training_images.txt and
-    sunrgbd_testing_images.txt name. Labels may also be sorted into labels/<split> or
-    annotations/<split>. Frames have many sizes. With `held_out`, val is a tenth of train and
-    train the rest: the data set itself has no val.
+    Images are those of SUNRGBD-train_images and SUNRGBD-test_images, also under the names train
+    and test; or those of the original tree SUNRGBD that the lists sunrgbd_training_images.txt
+    and sunrgbd_testing_images.txt name. Labels may also be sorted into labels/<split> or
+    annotations/<split>. Frames have many sizes. The data set has no val.
     """
-    root = Path(root)
-    splits = find_splits(
-        'sunrgbd', root, {split: _images(root, split) for split in FIRST_LABEL},
-        lambda split, images: SunFrames(root, split, images))
-    splits.absent['val'] = 'none is published; sunrgbd-heldout takes a tenth of train for it'
-    name = 'sunrgbd'
-    if held_out:
-        name = 'sunrgbd-heldout'
-        train = splits['train']
-        block = np.arange(len(train)) // BLOCK
-        held = block % BLOCKS_PER_HELD_OUT == BLOCKS_PER_HELD_OUT - 1
-        splits = Splits(name, {
-            **splits,
-            'train': train.subset(f'{train.place} without those held out', np.flatnonzero(~held)),
-            'val': train.subset(f'{train.place}, those held out', np.flatnonzero(held)),
-        }, splits.absent)
-    return Dataset(name, SUN_RGBD, (256, 200), splits)
+    return Dataset('sunrgbd', SUN_RGBD, SIZE, _splits(root))
 
 
-class SunFrames(Frames):
-    """The frames of one split, out of a folder of numbered images or a list of images."""
+def open_sunrgbd_held_out(root: Path) -> Dataset:
+    """Return SUN RGB-D, as open_sunrgbd, with a tenth of train held out as val."""
+    name = 'sunrgbd-heldout'
+    splits = _splits(root)
+    train = splits['train']
+    block = np.arange(len(train)) // BLOCK_FRAMES
+    held_out = block % BLOCKS_PER_HELD_OUT == BLOCKS_PER_HELD_OUT - 1
+    return Dataset(name, SUN_RGBD, SIZE, Splits(name, {
+        **splits,
+        'train': train.subset(f'{train.location} without those held out',
+                              np.flatnonzero(~held_out)),
+        'val': train.subset(f'{train.location}, those held out', np.flatnonzero(held_out)),
+    }, splits.missing))
 
-    def __init__(self, root, split, images):
-        if images.suffix == '.txt':
-            lines = filter(None, map(str.strip, images.read_text().splitlines()))
-            numbered = enumerate((root / line for line in lines), start=1)
-        else:
-            numbered = ((_number(file), file) for file in list_images(images))
-        labels = _first(root / 'sunrgbd_train_test_labels',
-                        root / 'sunrgbd-meta-data' / 'sunrgbd_train_test_labels',
-                        root / 'labels' / split, root / 'annotations' / split)
-        names = ((f'img-{number + FIRST_LABEL[split] - 1:06d}', file) for number, file in numbered)
-        super().__init__(images, [(name, file, labels / f'{name}.png') for name, file in names],
+
+class SunRgbdFrames(FileFrames):
+    """The frames of one split.
+
+    images is a folder of numbered images, or a text file that lists images relative to `root`,
+    one a line.
+    """
+
+    def __init__(self, root: Path, split: str, images: Path) -> None:
+        labels = _first_existing(root / 'sunrgbd_train_test_labels',
+                                 root / 'sunrgbd-meta-data' / 'sunrgbd_train_test_labels',
+                                 root / 'labels' / split, root / 'annotations' / split)
+        files = []
+        for number, image in _numbered_images(root, images):
+            name = f'img-{number + FIRST_LABEL[split] - 1:06d}'
+            files.append(FrameFiles(name, image, labels / f'{name}.png'))
+        super().__init__(str(images), files,
                          LabelReader(SUN_RGBD, ids=range(1, len(SUN_RGBD) + 1), void=[0]))
 
 
-def _images(root, split):
+def _splits(root: Path) -> Splits[SunRgbdFrames]:
+    splits = open_splits('sunrgbd', root, {split: _images(root, split) for split in FIRST_LABEL},
+                         lambda split, images: SunRgbdFrames(root, split, images))
+    splits.missing['val'] = 'none is published; sunrgbd-heldout holds out a tenth of train for it'
+    return splits
+
+
+def _images(root: Path, split: str) -> Path:
+    """Return the folder or list of a split's images."""
     listed = f'sunrgbd_{split}ing_images.txt'
-    return _first(root / f'SUNRGBD-{split}_images', root / split, root / listed,
-                  root / 'sunrgbd-meta-data' / listed)
+    return _first_existing(root / f'SUNRGBD-{split}_images', root / split, root / listed,
+                           root / 'sunrgbd-meta-data' / listed)
 
 
-def _first(*paths):
-    """Return the first path that exists, else the first."""
+def _first_existing(*paths: Path) -> Path:
+    """Return the first path that exists, or else the first."""
     return next((path for path in paths if path.exists()), paths[0])
 
 
-def _number(file):
-    if not (digits := re.search(r'\d+$', file.stem)):
-        raise BadInput(f'image {file} has no number, by which its labels are found; name it as '
-                       'in the archive, img-000001.jpg')
+def _numbered_images(root: Path, images: Path) -> Iterable[tuple[int, Path]]:
+    """Return the images of a folder or list with their numbers, which count from 1."""
+    if images.suffix == '.txt':
+        lines = filter(None, map(str.strip, images.read_text().splitlines()))
+        return enumerate((root / line for line in lines), start=1)
+    return ((_number(image), image) for image in list_images(images))
+
+
+def _number(image: Path) -> int:
+    if not (digits := re.search(r'\d+$', image.stem)):
+        raise BadInput(f'image {image} has no number, which is needed to find its labels; name it '
+                       'as in the archive, img-000001.jpg')
     return int(digits[0])

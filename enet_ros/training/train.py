@@ -12,7 +12,7 @@ from tqdm import tqdm
 from enet_ros.config import NORMALIZATIONS
 from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import ResizedFrames
-from enet_ros.data.streets import SIZE, UNSEEN_STREETS, SyntheticFrames, training_streets
+from enet_ros.data.streets import FIRST_UNSEEN_SEED, SIZE, SyntheticFrames, training_streets
 from enet_ros.errors import BadInput
 from enet_ros.evaluation.evaluate import describe, evaluate
 from enet_ros.labels import CAMVID
@@ -41,7 +41,8 @@ def train(config, recipe):
     dataset = open_dataset(config.data, config.root)
     frames = {split: dataset.splits[split] for split in ('train', 'val')}
     run = Run(fabric, config, recipe, dataset)
-    counts = {split: frames[split].check(progress=fabric.is_global_zero) for split in frames}
+    counts = frames['train'].count_pixels(progress=fabric.is_global_zero)
+    frames['val'].check(progress=fabric.is_global_zero)
     streets = dataset.labels == CAMVID
     if recipe.synthetic_share and not streets:
         fabric.print(f'synthetic_share {recipe.synthetic_share} was asked for; training goes '
@@ -54,9 +55,9 @@ def train(config, recipe):
     scored = {'val': frames['val']}
     if streets:
         # Drawn once, as they are scored again and again.
-        scored['streets'] = list(SyntheticFrames(*SIZE, UNSEEN_STREETS, config.scored_streets))
+        scored['streets'] = list(SyntheticFrames(*SIZE, FIRST_UNSEEN_SEED, config.scored_streets))
 
-    run.begin(samples, counts['train'])
+    run.begin(samples, counts)
     numbers = samples.numbers(run.step, fabric.global_rank, fabric.world_size)
     batches = DataLoader(Subset(samples, numbers), recipe.batch_size // fabric.world_size,
                          num_workers=config.workers)

@@ -1,4 +1,4 @@
-"""Small trees in the layouts of the data sets, for tests."""
+"""Small data sets in their layouts on disk, for tests."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from enet_ros.labels import UNLABELLED
 
 
 def write(path, image):
-    """Write an image (BGR where it has colours) and the folders above it; return its path."""
+    """Write an image (BGR if it has three channels) and the folders above it; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), image)
     return path
@@ -30,7 +30,7 @@ def make_cityscapes(root, size=(64, 32), splits=('train', 'val'), cities=('aache
     """Write a tree in Cityscapes' layout with two cars, one frame a city; return its path."""
     width, height = size
     labels = np.full((height, width), 7, np.uint8)  # road
-    labels[:4] = 3  # out of the region of interest
+    labels[:4] = 3  # outside the region of interest
     labels[8:16, 4:12] = labels[8:24, 20:40] = 26  # cars
     instances = labels.astype(np.uint16)
     instances[8:16, 4:12], instances[8:24, 20:40] = 26000, 26001
@@ -46,10 +46,9 @@ def make_cityscapes(root, size=(64, 32), splits=('train', 'val'), cities=('aache
 
 
 def make_sunrgbd(root, train=3, test=2):
-    """Write a tree as the archives of SUN RGB-D unpack; return its path.
+    """Write a tree like the unpacked archives of SUN RGB-D; return its path.
 
-    Each frame has its own size, and one class all over: its number, at most 37, in train; 37 in
-    test.
+    Each frame has its own size and a single class: in train its number, at most 37; in test 37.
     """
     for split, count, first in (('train', train, 5051), ('test', test, 1)):
         for number in range(1, count + 1):
