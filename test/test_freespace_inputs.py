@@ -54,7 +54,7 @@ def bad_frames(source):
     yield 'no size', info(width=0, height=0), 'camera_info is for 0x0 pixels'
     yield 'labels of another shape', frame('label', small_label), 'another shape'
     yield 'colours', frame('label', lambda m: setattr(m, 'encoding', 'bgr8')), "'bgr8'"
-    yield 'half an image', frame('label', lambda m: setattr(m, 'data', m.data[:99])), 'cut short'
+    yield 'half an image', frame('label', lambda m: setattr(m, 'data', m.data[:99])), 'truncated'
     strange = picture()
     strange[50, 50] = 5
     yield 'an id of no class', frame('label', lambda m: None, strange), 'has id 5'

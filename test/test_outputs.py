@@ -100,9 +100,9 @@ def test_compressed_images(start, probe, tiny_model, form):
     _, right = cv2.imencode('.jpg', blend, [cv2.IMWRITE_JPEG_QUALITY, 80])
     right = cv2.imdecode(right, cv2.IMREAD_COLOR)
     assert pixels.shape == picture.shape and np.abs(pixels - right.astype(int)).mean() < 2
-    # One that is cut short, and one that is nothing.
+    # One that is truncated, and one that is nothing.
     whole = bytes(message.data)
-    for data, words in [(whole[:len(whole) // 2], ('cut short', 'cannot be decoded')),
+    for data, words in [(whole[:len(whole) // 2], ('is truncated', 'cannot be decoded')),
                         (b'', ('cannot be decoded',)), (b'no image', ('cannot be decoded',))]:
         bad = CompressedImage(header=camera.header(), format=message.format, data=data)
 

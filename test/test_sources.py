@@ -4,6 +4,13 @@ import itertools
 import cv2
 import numpy as np
 import pytest
+from encoded_images import (
+    away_from_edges,
+    encoded,
+    expected_rgb,
+    quadrants,
+    with_exif_orientation,
+)
 
 from enet_ros.errors import BadInput
 from enet_ros.images import sources
@@ -62,6 +69,13 @@ def raw(pixels, encoding, padding=0, cut=0):
     return lambda types: types['sensor_msgs/msg/Image'](
         header=header(types), height=height, width=width, encoding=encoding, is_bigendian=0,
         step=rows.shape[1] + padding, data=data[:data.size - cut])
+
+
+def from_raw_image(raw):
+    """Return a maker of the sensor_msgs/Image of a RawImage."""
+    return lambda types: types['sensor_msgs/msg/Image'](
+        header=header(types), height=raw.height, width=raw.width, encoding=raw.encoding,
+        is_bigendian=int(raw.is_bigendian), step=raw.step, data=np.frombuffer(raw.data, np.uint8))
 
 
 def compressed(data, form='jpeg'):
@@ -211,18 +225,41 @@ def test_bag(tmp_path, storage):
     assert np.abs(frame.image.astype(int) - IMAGE).max() < 6
 
 
+def test_bag_of_camera_encodings(tmp_path):
+    rgb = quadrants(28, 20)
+    encodings = ('nv12', 'yuyv', 'bayer_rggb8', 'mono16')
+    bag = write_bag(tmp_path / 'bag', [
+        ('/image', from_raw_image(encoded(rgb, encoding, padding=3))) for encoding in encodings])
+    frames = read_all(open_source(bag))
+    assert len(frames) == len(encodings)
+    for encoding, frame in zip(encodings, frames):
+        difference = np.abs(frame.image.astype(int) - expected_rgb(rgb, encoding))
+        tolerance = 2 if encoding in ('nv12', 'yuyv') else 0
+        assert difference[away_from_edges(28, 20)].max() <= tolerance, encoding
+
+
+def test_exif_orientation_turns_image_files_but_not_messages(tmp_path):
+    jpeg = cv2.imencode('.jpg', IMAGE)[1].tobytes()
+    turned = with_exif_orientation(jpeg, 6)
+    bag = write_bag(tmp_path / 'bag', [('/packed', compressed(turned))])
+    assert next(iter(open_source(bag))).image.shape == (48, 64, 3)
+    (tmp_path / 'a.jpg').write_bytes(turned)
+    assert next(iter(open_source(tmp_path / 'a.jpg'))).image.shape == (64, 48, 3)
+
+
 def test_a_message_that_cannot_be_read_loses_no_other(tmp_path):
     grey = np.zeros((6, 8), np.uint8)
     bag = write_bag(tmp_path / 'bag', [
-        ('/image', raw(grey, '16UC1')), ('/image', raw(grey, 'mono8', cut=1)),
+        ('/image', raw(grey, '32FC1')), ('/image', raw(grey, 'mono8', cut=1)),
         ('/image', raw(grey[:0], 'mono8')), ('/image', raw(grey, 'mono8')),
-        ('/packed', compressed(b'')), ('/packed', compressed(b'no image'))])
+        ('/packed', compressed(b'')), ('/packed', compressed(b'no image')),
+        ('/packed', compressed(cv2.imencode('.jpg', IMAGE)[1].tobytes()[:-2]))])
     *broken, good = read_all(open_source(bag))
-    for error, words in zip(broken, ('16UC1.*BAG:/topic', '47 bytes', '8x0')):
+    for error, words in zip(broken, ('32FC1.*use one of.*mono16', '47 bytes', '8x0')):
         with pytest.raises(BadInput, match=f'message.*/image.*{words}'):
             raise error
     assert good.name == '000003' and len(broken) == 3
-    assert [type(frame) for frame in read_all(open_source(f'{bag}:/packed'))] == [BadInput] * 2
+    assert [type(frame) for frame in read_all(open_source(f'{bag}:/packed'))] == [BadInput] * 3
 
 
 def test_bags_that_cannot_be_read(tmp_path):

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from enet_ros.errors import BadInput
+from enet_ros.images.encodings import RawImage, decode_compressed, decode_raw
 from enet_ros.images.files import (
     IMAGE_SUFFIXES,
     image_files,
@@ -223,12 +224,16 @@ class BagSource(Source):
         where = f'{self.path}, message {number} of {self.topic}'
         try:
             msg = self.decode(*message)
-            image = _image(msg) if message[1] == self.TYPES[0] else _compressed_image(msg)
+            if message[1] == self.TYPES[0]:
+                decoded = decode_raw(RawImage(msg.encoding, msg.width, msg.height, msg.step,
+                                              bool(msg.is_bigendian), msg.data))
+            else:
+                decoded = decode_compressed(msg.data, msg.format)
         except BadInput as error:
             raise BadInput(f'{where}: {error}') from error
         except Exception as error:  # of many kinds, where bytes are missing
             raise BadInput(f'{where} is damaged ({_line(error)}); record it again') from error
-        return SourceFrame(_numbered(number), image)
+        return SourceFrame(_numbered(number), np.ascontiguousarray(decoded.rgb()))
 
     @contextmanager
     def _reading(self):
@@ -237,39 +242,6 @@ class BagSource(Source):
         except Exception as error:  # the storages raise kinds of their own
             raise BadInput(f'{self.path} cannot be read as rosbag2 ({_line(error)}); '
                            'try ros2 bag reindex, or record it again') from error
-
-
-# Samples per pixel, and OpenCV's code to RGB.
-_ENCODINGS = {
-    'rgb8': (3, None),
-    'bgr8': (3, cv2.COLOR_BGR2RGB),
-    '8UC3': (3, cv2.COLOR_BGR2RGB),
-    'rgba8': (4, cv2.COLOR_RGBA2RGB),
-    'bgra8': (4, cv2.COLOR_BGRA2RGB),
-    'mono8': (1, cv2.COLOR_GRAY2RGB),
-    '8UC1': (1, cv2.COLOR_GRAY2RGB),
-}
-
-
-def _image(msg):
-    if msg.encoding not in _ENCODINGS:
-        raise BadInput(f'encoding {msg.encoding!r} is not read from recordings, only '
-                       f'{", ".join(_ENCODINGS)}; choose another topic as BAG:/topic')
-    samples, to_rgb = _ENCODINGS[msg.encoding]
-    shape = msg.height, msg.width, samples
-    if 0 in shape or msg.step < msg.width * samples or msg.data.size < msg.height * msg.step:
-        raise BadInput(f'a {msg.encoding} image of {msg.width}x{msg.height} with step {msg.step} '
-                       f'does not fit its {msg.data.size} bytes; correct the camera driver')
-    pixels = np.ndarray(shape, np.uint8, msg.data, strides=(msg.step, samples, 1))
-    return np.ascontiguousarray(pixels) if to_rgb is None else cv2.cvtColor(pixels, to_rgb)
-
-
-def _compressed_image(msg):
-    image = cv2.imdecode(msg.data, cv2.IMREAD_COLOR) if msg.data.size else None
-    if image is None:
-        raise BadInput(f'compressed image of format {msg.format!r} cannot be decoded; '
-                       'choose a topic of JPEG or PNG images as BAG:/topic')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _is_bag(path):

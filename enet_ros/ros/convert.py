@@ -3,172 +3,66 @@
 import os
 from array import array
 from copy import deepcopy
-from typing import NamedTuple
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 
 from enet_ros.errors import BadInput
+from enet_ros.images.encodings import (
+    ENCODINGS,
+    DecodedImage,
+    RawImage,
+    check_size,
+    decode_mono8,
+    decode_raw,
+)
 
-MAX_SIDE = 16384  # pixels
-MAX_PIXELS = 100_000_000
 
+def image_to_array(msg: Image, white_level: int = 65535) -> DecodedImage:
+    """Decode a sensor_msgs/Image as `decode_raw` does; cv_bridge converts other encodings to RGB.
 
-class Frame(NamedTuple):
-    """A camera's picture, uint8 (H, W, 3), and the order of its channels: 'rgb' or 'bgr'.
-
-    `image` may lie in the message's own memory: read it, do not write to it.
+    Raise BadInput if size, step and data do not fit together or nothing can convert the encoding.
     """
-
-    image: np.ndarray
-    order: str
-
-    def rgb(self):
-        """Return the picture in RGB; a copy only where it is not RGB already."""
-        return self.image if self.order == 'rgb' else cv2.cvtColor(self.image, cv2.COLOR_BGR2RGB)
-
-    def bgr(self):
-        """Return the picture in BGR; a copy only where it is not BGR already."""
-        return self.image if self.order == 'bgr' else cv2.cvtColor(self.image, cv2.COLOR_RGB2BGR)
+    if msg.encoding not in ENCODINGS:
+        check_size(msg.width, msg.height)
+        return DecodedImage(_through_cv_bridge(msg), 'rgb')
+    return decode_raw(_raw_image(msg), white_level)
 
 
-class _Layout(NamedTuple):
-    """How an encoding lies in memory, and OpenCV's code that turns it into RGB."""
+def image_to_plane(msg: Image) -> NDArray[np.uint8]:
+    """Return a mono8 sensor_msgs/Image as a view on its memory, uint8 (H, W).
 
-    samples: int  # per pixel in a row
-    to_rgb: int | None = None  # None: three 8-bit channels already
-    order: str = 'rgb'
-    bits: int = 8  # per sample
-    multiple: tuple = (1, 1)  # of which width and height must be
-    smallest: int = 1  # side
-    planar: bool = False  # height / 2 more rows of chroma below the luma, with the same step
-
-
-_BGR = _Layout(3, order='bgr')
-_MONO8 = _Layout(1, cv2.COLOR_GRAY2RGB)
-_MONO16 = _MONO8._replace(bits=16)
-_UYVY = _Layout(2, cv2.COLOR_YUV2RGB_UYVY, multiple=(2, 1))
-_YUYV = _Layout(2, cv2.COLOR_YUV2RGB_YUY2, multiple=(2, 1))
-_NV12 = _Layout(1, cv2.COLOR_YUV2RGB_NV12, multiple=(2, 2), planar=True)
-
-# ROS names the top left 2x2 pixels, OpenCV those one further down and to the right.
-# OpenCV turns mosaics of fewer than 3 pixels a side into black.
-_BAYER = {
-    f'bayer_{pattern}{bits}': _Layout(1, code, bits=bits, smallest=3)
-    for bits in (8, 16)
-    for pattern, code in (('rggb', cv2.COLOR_BayerBG2RGB), ('bggr', cv2.COLOR_BayerRG2RGB),
-                          ('gbrg', cv2.COLOR_BayerGR2RGB), ('grbg', cv2.COLOR_BayerGB2RGB))
-}
-
-_LAYOUTS = {
-    'rgb8': _Layout(3),
-    'bgr8': _BGR,
-    '8UC3': _BGR,
-    'rgba8': _Layout(4, cv2.COLOR_RGBA2RGB),
-    'bgra8': _Layout(4, cv2.COLOR_BGRA2RGB),
-    'mono8': _MONO8,
-    '8UC1': _MONO8,
-    'mono16': _MONO16,
-    '16UC1': _MONO16,
-    'yuv422': _UYVY,
-    'uyvy': _UYVY,
-    'yuv422_yuy2': _YUYV,
-    'yuyv': _YUYV,
-    'nv12': _NV12,
-    'nv21': _NV12._replace(to_rgb=cv2.COLOR_YUV2RGB_NV21),
-    **_BAYER,
-}
-
-ENCODINGS = tuple(_LAYOUTS)
-
-
-def image_to_array(msg, white_level=65535):
-    """Return a sensor_msgs/Image as a Frame.
-
-    rgb8, bgr8 and 8UC3 are views on the message's memory, padded rows included; all else is
-    converted to RGB. In 16-bit encodings `white_level` is the value that becomes 255; larger ones
-    saturate. An encoding not among ENCODINGS goes through cv_bridge. Raise BadInput where size,
-    step and data do not fit together or nothing can convert the encoding.
+    Raise BadInput for another encoding, or if size, step and data do not fit together.
     """
-    _check_size(msg)
-    layout = _LAYOUTS.get(msg.encoding)
-    if layout is None:
-        return Frame(_through_cv_bridge(msg), 'rgb')
-    pixels = _pixels(msg, layout)
-    if layout.bits == 16:
-        pixels = cv2.convertScaleAbs(np.require(pixels, np.uint16, 'CA'),
-                                     alpha=255 / white_level)
-    if layout.to_rgb is not None:
-        pixels = cv2.cvtColor(pixels, layout.to_rgb)
-    return Frame(pixels, layout.order)
+    return decode_mono8(_raw_image(msg))
 
 
-def image_to_plane(msg):
-    """Return a mono8 sensor_msgs/Image as uint8 (H, W), a view on its memory.
-
-    Raise BadInput for another encoding, or where size, step and data do not fit together.
-    """
-    _check_size(msg)
-    if msg.encoding not in ('mono8', '8UC1'):
-        raise BadInput(f'image encoding {msg.encoding!r} has no single bytes for pixels; publish '
-                       'mono8')
-    return _pixels(msg, _MONO8)[..., 0]
+def _raw_image(msg: Image) -> RawImage:
+    return RawImage(msg.encoding, msg.width, msg.height, msg.step, bool(msg.is_bigendian),
+                    msg.data)
 
 
-def _check_size(msg):
-    width, height = msg.width, msg.height
-    if width == 0 or height == 0:
-        raise BadInput(f'image is {width}x{height}: it has no pixels; check the camera driver')
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise BadInput(f'image is {width}x{height}: more than {MAX_SIDE} pixels a side or '
-                       f'{MAX_PIXELS} in all; check the camera driver')
-
-
-def _pixels(msg, layout):
-    """Return a view on msg.data, (rows, W, samples); raise BadInput where it does not fit."""
-    width, height, what = msg.width, msg.height, f'{msg.encoding} image {msg.width}x{msg.height}'
-    across, down = layout.multiple
-    if width % across or height % down:
-        raise BadInput(f'{what}: colour is shared by {across}x{down} pixels, so the size must be '
-                       'a multiple of that; set another size in the camera driver')
-    if min(width, height) < layout.smallest:
-        raise BadInput(f'{what}: colour cannot be told from fewer than {layout.smallest} pixels '
-                       'a side; set another size in the camera driver')
-    sample = layout.bits // 8
-    row = width * layout.samples * sample
-    if msg.step < row:
-        raise BadInput(f'{what}: step is {msg.step} bytes but a row takes {row}; '
-                       'correct step in the camera driver')
-    rows = height * 3 // 2 if layout.planar else height
-    size = memoryview(msg.data).nbytes
-    if size < rows * msg.step:
-        raise BadInput(f'{what}: data has {size} bytes but {rows} rows of step {msg.step} take '
-                       f'{rows * msg.step}; the message is cut short or its step is wrong')
-    dtype = f'{">" if msg.is_bigendian else "<"}u{sample}'
-    return np.ndarray((rows, width, layout.samples), dtype, msg.data,
-                      strides=(msg.step, layout.samples * sample, sample))
-
-
-def _through_cv_bridge(msg):
-    """Return the picture as cv_bridge converts it, uint8 (H, W, 3) RGB."""
-    what, known = f'image encoding {msg.encoding!r}', ', '.join(ENCODINGS)
+def _through_cv_bridge(msg: Image) -> NDArray[np.uint8]:
+    """Return the image as cv_bridge converts it to rgb8, uint8 (H, W, 3)."""
+    name, known = f'image encoding {msg.encoding!r}', ', '.join(ENCODINGS)
     try:
         from cv_bridge import CvBridge
 
         bridge = CvBridge()
         dtype, channels = bridge.encoding_to_dtype_with_channels(msg.encoding)
         pixel = np.dtype(dtype).itemsize * channels
-        if msg.step < msg.width * pixel or msg.step % pixel:  # it would skew the picture silently
+        # cv_bridge would skew the image without an error.
+        if msg.step < msg.width * pixel or msg.step % pixel:
             raise ValueError(f'step is {msg.step} bytes, not {msg.width} or more pixels '
                              f'of {pixel} bytes')
         return bridge.imgmsg_to_cv2(msg, 'rgb8')
     except ModuleNotFoundError as error:
         distro = os.environ.get('ROS_DISTRO', '<distro>')
-        raise BadInput(f'{what} is not supported; publish one of {known}, or install '
-                       f'ros-{distro}-cv-bridge to try others') from error
-    except Exception as error:  # its compiled part raises many kinds; a bad frame ends nothing
-        raise BadInput(f'{what}: cv_bridge cannot convert it to rgb8 '
+        raise BadInput(f'{name} is not supported; publish one of {known}, or install '
+                       f'ros-{distro}-cv-bridge to convert others') from error
+    except Exception as error:  # cv_bridge's compiled part raises many types of exceptions
+        raise BadInput(f'{name}: cv_bridge cannot convert it to rgb8 '
                        f'({" ".join(str(error).split())}); publish one of {known}') from error
 
 
