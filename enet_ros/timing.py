@@ -1,23 +1,25 @@
-"""Durations of the stages of a frame, and percentiles of the newest measurements."""
+"""Durations of a frame's stages, and percentiles of the newest measurements."""
 
+import math
 from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
-HORIZON = 2.0  # seconds that a window with a clock looks back
+HORIZON = 2.0  # seconds after which a window with a clock forgets values
 
 
 class StageTimer:
-    """Times the named stages of one frame."""
+    """Time the named stages of one frame, in milliseconds. clock returns seconds."""
 
-    def __init__(self, clock):
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.milliseconds = {}
+        self.milliseconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name):
-        """Time the body of a with statement, adding to what the stage already took."""
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the body of a with statement and add it to the stage's duration."""
         start = self.clock()
         yield
         self.milliseconds[name] = self.milliseconds.get(name, 0.0) + 1e3 * (self.clock() - start)
@@ -26,32 +28,34 @@ class StageTimer:
 class RollingWindow:
     """The newest values of a measurement, for percentiles.
 
-    `size` of them at most; with a clock, none that are older than HORIZON but the newest `least`.
+    Keeps at most `size` values. With a clock, values older than HORIZON are dropped, but the
+    newest `min_kept` stay.
     """
 
-    def __init__(self, size=300, clock=None, least=0):
-        self.clock, self.least = clock, least
-        self._values = deque(maxlen=size)  # (when, value)
+    def __init__(self, size: int = 300, clock: Callable[[], float] | None = None,
+                 min_kept: int = 0) -> None:
+        self.clock, self.min_kept = clock, min_kept
+        self._values: deque[tuple[float, float]] = deque(maxlen=size)  # (seconds, value)
 
-    def add(self, value):
+    def add(self, value: float) -> None:
         self._values.append((self.clock() if self.clock else 0.0, value))
 
-    def clear(self):
+    def clear(self) -> None:
         self._values.clear()
 
-    def values(self):
+    def values(self) -> list[float]:
         """Return the values, oldest first."""
         oldest = self.clock() - HORIZON if self.clock else 0.0
-        while len(self._values) > self.least and self._values[0][0] < oldest:
+        while len(self._values) > self.min_kept and self._values[0][0] < oldest:
             self._values.popleft()
         return [value for _, value in self._values]
 
-    def percentiles(self, *ranks):
-        """Return the percentiles at `ranks` (0-100); NaN each where nothing was measured."""
-        values = self.values() or [float('nan')]
+    def percentiles(self, *ranks: float) -> list[float]:
+        """Return the percentiles at `ranks` (0-100); NaN each if there are no values."""
+        values = self.values() or [math.nan]
         return [float(value) for value in np.percentile(values, ranks)]
 
-    def expected(self, rank):
-        """Return one percentile; zero where nothing was measured, so that one tries and sees."""
+    def percentile(self, rank: float) -> float:
+        """Return the percentile at `rank` (0-100); 0 if there are no values."""
         value, = self.percentiles(rank)
-        return 0.0 if np.isnan(value) else value
+        return 0.0 if math.isnan(value) else value

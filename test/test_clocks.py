@@ -1,28 +1,28 @@
-"""Clocks that jump, and stamps of other clocks."""
+"""Clocks that jump, and stamps from other clocks."""
 
 import pytest
 
-from enet_ros.latency.clocks import ForwardClock, FrameAges
+from enet_ros.latency.clocks import FrameAges, MonotonicClock
 
 
 @pytest.mark.parametrize('age', [-9.9, -0.02, 0.0, 0.3, 9.9])
-def test_ages_by_stamps(age):
+def test_ages_follow_stamps(age):
     ages = FrameAges(pytest.fail)
     assert ages.on_arrival(1000.0 - age, 1000.0) == pytest.approx(1e3 * age)
-    assert not ages.other_clock
+    assert not ages.clock_mismatch
 
 
 @pytest.mark.parametrize('off, words', [(-60, '60 s behind'), (1e9, '1000000000 s ahead')])
-def test_stamps_of_another_clock_count_from_arrival(off, words):
+def test_ages_count_from_arrival_with_stamps_from_another_clock(off, words):
     warnings = []
     ages = FrameAges(warnings.append)
     for second in range(5):
         assert ages.on_arrival(2e9 + second + off, 2e9 + second) == 0.0
-        assert ages.other_clock
+        assert ages.clock_mismatch
     assert len(warnings) == 1 and words in warnings[0]
 
 
-def test_a_clock_that_jumps_and_returns():
+def test_a_clock_that_jumps_and_comes_back():
     warnings = []
     ages = FrameAges(warnings.append)
     offsets = [0, 0, 3600, 0, -3600, 0]
@@ -30,10 +30,10 @@ def test_a_clock_that_jumps_and_returns():
                 for step, offset in enumerate(offsets)]
     assert measured == pytest.approx([50, 50, 0, 50, 0, 50])
     assert len(warnings) == 1
-    assert not ages.other_clock
+    assert not ages.clock_mismatch
 
 
-def test_a_forward_clock_never_goes_back():
+def test_a_monotonic_clock_never_goes_back():
     times = iter([10.0, 11.0, 4.0, 4.5, 100.0])
-    clock = ForwardClock(lambda: next(times))
+    clock = MonotonicClock(lambda: next(times))
     assert [clock() for _ in range(4)] == [1.0, 1.0, 1.5, 97.0]

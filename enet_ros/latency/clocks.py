@@ -1,20 +1,25 @@
-"""Times that are not to be trusted: clocks that jump, and stamps of other clocks."""
+"""Clocks that jump, and stamps from other clocks."""
 
 import threading
+from collections.abc import Callable
 
-OTHER_CLOCK = 10.0  # seconds between stamp and arrival that no camera on the same clock has
+MAX_CLOCK_OFFSET = 10.0  # seconds between stamp and arrival, above which the clocks differ
 
 
-class ForwardClock:
-    """Runs as another clock does, but stands where that one jumps back; it starts at zero."""
+class MonotonicClock:
+    """Follow another clock forward, and stand still where it jumps back; start at zero.
 
-    def __init__(self, clock):
+    Simulated time jumps back when a simulation or a bag starts again. Thread-safe.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._last = clock()
         self._elapsed = 0.0
         self._lock = threading.Lock()
 
-    def __call__(self):
+    def __call__(self) -> float:
+        """Return the elapsed seconds."""
         with self._lock:
             now = self._clock()
             self._elapsed += max(now - self._last, 0.0)
@@ -23,29 +28,30 @@ class ForwardClock:
 
 
 class FrameAges:
-    """Tells how old a camera's images are when they arrive.
+    """Compute the ages of a camera's images when they arrive.
 
-    Stamps far from the time of arrival are of another clock and say nothing: then the time of
-    arrival counts, and `warn` is called with the reason, once.
+    Stamps far from the time of arrival are assumed to come from another clock: then ages count
+    from arrival, and `warn` is called once with the reason. `clock_mismatch` tells whether the
+    newest stamp was such a one.
     """
 
-    def __init__(self, warn):
-        self.other_clock = False  # what the newest stamp was
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.clock_mismatch = False
         self._warn = warn
         self._warned = False
 
-    def on_arrival(self, stamp, now):
-        """Return an image's age from its stamp and the time, both in seconds of one clock.
+    def on_arrival(self, stamp: float, now: float) -> float:
+        """Return an image's age in milliseconds from its stamp and the current time, in seconds.
 
-        Negative where the camera's clock is a little ahead.
+        Negative where the camera's clock is slightly ahead.
         """
         age = now - stamp
-        self.other_clock = abs(age) > OTHER_CLOCK
-        if not self.other_clock:
+        self.clock_mismatch = abs(age) > MAX_CLOCK_OFFSET
+        if not self.clock_mismatch:
             return 1e3 * age
         if not self._warned:
             self._warned = True
             self._warn(f'stamps are {abs(age):.0f} s {"behind" if age > 0 else "ahead of"} the '
-                       'clock, so ages count from arrival; set the clocks of camera and node '
-                       'alike, or use_sim_time')
+                       'clock, so ages count from arrival; synchronize the clocks of camera and '
+                       'node, or set use_sim_time')
         return 0.0

@@ -1,91 +1,94 @@
-"""One model made ready at each size that the network may run at."""
+"""One model, built and warmed up at each size at which the network may run."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 
-from enet_ros.config import parse_size
+from enet_ros.config import ModelConfig, SegmentationConfig, parse_size
+from enet_ros.engines.engine import Engine
 from enet_ros.errors import BadInput
-from enet_ros.latency.size_policy import SizePolicy
+from enet_ros.labels import LabelSet
+from enet_ros.latency.size_policy import Size, SizePolicy
 from enet_ros.models import checkpoint
+from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.segmenter import Segmenter
 
-RUNS = 3  # of each size, to learn its cost
-MULTIPLE = 8  # of sides that are made up here: the network's own stride
+COST_RUNS = 3  # of each size; the fastest is its cost
+SIZE_MULTIPLE = 8  # of the sides of default sizes: ENet's stride
+DEFAULT_SCALES = 0.75, 0.5  # of the default sizes below the network's own
 
 
 class ModelPool:
     """The segmenters of a SegmentationConfig, and the choice among them.
 
-    Without latency.adaptive there is one. All are built and have run, so that no frame waits for
-    that. The clock gives the seconds that ages count in.
+    Without latency.adaptive there is one. All are built and have run when the constructor
+    returns, so that no frame waits for it. clock returns the seconds in which ages count.
     """
 
-    def __init__(self, config, clock):
+    def __init__(self, config: SegmentationConfig, clock: Callable[[], float]) -> None:
         start = time.monotonic()
-        self.config = config.model
+        self.config: ModelConfig = config.model
         model, spec = checkpoint.load(self.path)
-        self.labels = spec.labels
-        sizes = sizes_of(config, spec)
-        output = config.output
-        settings = {**asdict(config.model), 'filter': output.filter,
-                    'output_size': output.fixed_size}
+        self.labels: LabelSet = spec.labels
+        sizes = network_sizes(config, spec)
+        settings = {**asdict(config.model), 'filter': config.output.filter,
+                    'output_size': config.output.fixed_size}
         self.segmenters = {(width, height): Segmenter(model, spec, width, height, **settings)
                            for width, height in sizes}
         costs = [_cost(segmenter) for segmenter in self.segmenters.values()]
         self.policy = SizePolicy(sizes, costs, clock, len(config.cameras) or 1)
-        self.made_ready_ms = 1e3 * (time.monotonic() - start)
+        self.load_ms = 1e3 * (time.monotonic() - start)
 
     @property
-    def path(self):
+    def path(self) -> str:
         """Return the name or file of the model."""
         return self.config.path
 
     @property
-    def segmenter(self):
+    def segmenter(self) -> Segmenter:
         """Return the segmenter in use."""
         return self.segmenters[self.policy.size]
 
     @property
-    def engine(self):
-        """Return the engine in use; those of all sizes are of one kind."""
+    def engine(self) -> Engine:
+        """Return the engine in use; all sizes have the same kind."""
         return self.segmenter.engine
 
-    @property
-    def sizes(self):
-        """Return all sizes, largest first."""
-        return self.policy.sizes
-
-    def facts(self):
-        """Return {name: text} of what was asked for and what was got."""
-        asked, engine = self.config, self.engine
+    def summary(self) -> dict[str, str]:
+        """Return what was requested and what runs, for log and diagnostics."""
+        requested, engine = self.config, self.engine
         return {
             'model': f'{self.path}, {len(self.labels)} classes of {self.labels.name}',
-            'engine asked': f'{asked.engine} {asked.device} {asked.precision}',
+            'requested engine': f'{requested.engine} {requested.device} {requested.precision}',
             'engine': engine.name,
             'engine reason': engine.reason,
-            'network sizes': ' '.join(f'{width}x{height}' for width, height in self.sizes),
-            'made ready in': f'{self.made_ready_ms:.0f} ms',
+            'network sizes': ' '.join(f'{width}x{height}' for width, height in self.segmenters),
+            'load time': f'{self.load_ms:.0f} ms',
         }
 
 
-def sizes_of(config, spec):
-    """Return the (width, height) that the network may run at, largest first."""
-    own = config.input.width or spec.width, config.input.height or spec.height
+def network_sizes(config: SegmentationConfig, spec: ModelSpec) -> list[Size]:
+    """Return the (width, height) at which the network may run, largest first."""
+    width, height = config.input.width or spec.width, config.input.height or spec.height
     latency = config.latency
     if not latency.adaptive:
-        return [own]
+        return [(width, height)]
     if not latency.sizes:
-        return [own, *(tuple(round(share * side / MULTIPLE) * MULTIPLE for side in own)
-                       for share in (0.75, 0.5))]
+        return [(width, height), *((_scaled(width, scale), _scaled(height, scale))
+                                   for scale in DEFAULT_SCALES)]
     if config.input.width or config.input.height:
-        raise BadInput('input.width and input.height are given, and latency.sizes too; leave the '
-                       'first at 0, or the second empty')
+        raise BadInput('both input.width or input.height and latency.sizes are set; leave the '
+                       'first two at 0, or latency.sizes empty')
     return sorted(map(parse_size, latency.sizes), key=lambda size: size[0] * size[1],
                   reverse=True)
 
 
-def _cost(segmenter):
-    """Return the milliseconds of the network on the machine as it is, with all built before."""
+def _scaled(side: int, scale: float) -> int:
+    return round(scale * side / SIZE_MULTIPLE) * SIZE_MULTIPLE
+
+
+def _cost(segmenter: Segmenter) -> float:
+    """Return the milliseconds of the network, after both of its graphs have been built."""
     for confidence in (True, False):
         segmenter.warm_up(confidence)
-    return min(segmenter.warm_up() for _ in range(RUNS))
+    return min(segmenter.warm_up() for _ in range(COST_RUNS))

@@ -1,124 +1,129 @@
-"""Which size the network runs at: the largest whose frames leave in time."""
+"""Choose the network's input size: the largest one whose frames keep the latency budget."""
 
 from collections import deque
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-WINDOW = 200  # frames that a decision looks back
-MISSES = WINDOW // 20  # that may be late among them: the 95th percentile has to fit
-IN_A_ROW, LASTING = 5, 0.3  # so many, over so many seconds, are more than a hiccup
-NEWEST = 15  # frames that foretell how another size would do
-PAUSE = 3.0  # seconds without frames, after which earlier ones tell nothing of their rate
-BUSY = 0.95  # share of the time at work, from which on frames have to wait for each other
-MARGIN = 0.1  # of the budget, to be left free where a larger size is tried
+Size = tuple[int, int]
+
+WINDOW = 100  # newest frames that a decision considers
+MAX_LATE = WINDOW // 20  # late frames among them: the 95th percentile has to fit
+RECENT = 15  # newest frames from which another size is predicted
+OVERLOAD_FRAMES, OVERLOAD_SECONDS = 5, 0.3  # fewer late frames in a row are a hiccup
+GAP = 3.0  # seconds without frames after which the window starts anew
+SATURATED = 0.95  # share of the time at work from which on frames wait for each other
+HEADROOM = 0.1  # share of the budget that a larger size must leave free
 PATIENCE = 1.0  # seconds at a size before a larger one is tried
-TRIAL = 5.0  # seconds within which a larger size that fails was a bad try ...
-REST = 10.0  # ... that is not repeated for so long, then for twice as long ...
-LONGEST_REST = 320.0  # ... up to this
+TRIAL = 5.0  # seconds in which a larger size proves itself
+FIRST_BACKOFF, MAX_BACKOFF = 10.0, 320.0  # seconds; doubles with each failed trial
 
 
 class SizePolicy:
-    """Picks one of a pool of sizes, for all cameras of a node together.
+    """Step between network sizes with hysteresis, for all cameras of a node together.
 
-    sizes are (width, height) in pixels, largest first; costs are the network's milliseconds at
-    each on the free machine, of which only the ratios count. The clock gives seconds. A size is
-    left as soon as too many of its frames come late; a larger one is taken where what is seen at
-    the present one foretells that it fits.
+    A size is left as soon as too many of its frames are late. A larger one is tried when the
+    frames at the present size predict that it keeps the budget; a trial that fails is repeated
+    after a pause that doubles each time.
+
+    sizes are (width, height) in pixels, largest first. costs are the milliseconds of the network
+    at each size on the idle machine, of which only the ratios count. clock returns seconds.
     """
 
-    def __init__(self, sizes, costs, clock, cameras=1):
+    def __init__(self, sizes: Sequence[Size], costs: Sequence[float],
+                 clock: Callable[[], float], cameras: int = 1) -> None:
         self.sizes, self.costs, self.clock, self.cameras = sizes, costs, clock, cameras
-        self._place = 0  # in the pool
+        self._index = 0
         self._since = clock()
         self._on_trial = False
-        self._seen = deque(maxlen=WINDOW)  # (seconds; milliseconds: age, work, inference)
-        self._rests = [REST] * len(sizes)
-        self._rested = np.full(len(sizes), -np.inf)  # when each may be tried again
+        self._frames: deque[tuple[float, float, float, float]] = deque(maxlen=WINDOW)
+        self._backoff = [FIRST_BACKOFF] * len(sizes)
+        self._retry_at = [-np.inf] * len(sizes)
 
     @property
-    def size(self):
-        return self.sizes[self._place]
+    def size(self) -> Size:
+        return self.sizes[self._index]
 
-    def observe(self, age, work, inference):
-        """Learn of a frame that was worked on at the present size, or would have been.
+    def observe(self, age: float, work: float, inference: float) -> None:
+        """Record a frame that was processed at the present size, or dropped for lack of time.
 
-        In milliseconds: its age when it was taken up, all work on it, and the network's part.
+        In milliseconds: its age when the worker took it up, all work on it, and the network's
+        part of the work.
         """
         now = self.clock()
-        if self._seen and now - self._seen[-1][0] > PAUSE:
-            self._seen.clear()
-        self._seen.append((now, age, work, inference))
+        if self._frames and now - self._frames[-1][0] > GAP:
+            self._frames.clear()
+        self._frames.append((now, age, work, inference))
 
-    def choose(self, budget):
-        """Return the size for the next frame under a budget in milliseconds."""
-        if len(self.sizes) == 1:
-            return self.size
-        seen, smallest = np.array(self._seen), len(self.sizes) - 1
-        if not _lasts(seen):
-            return self.size
-        # Frames that no size could save say nothing about sizes, unless there are no others.
-        savable = self._totals(seen, smallest) <= budget
-        telling = seen[savable]
-        late = self._totals(telling, self._place) > budget
-        streak = telling[np.flatnonzero(np.append(True, ~late))[-1]:]  # since the last in time
-        if not savable[-NEWEST:].any():
-            self._move(smallest)
-        elif late.sum() > MISSES or _lasts(streak):
-            smaller = range(self._place + 1, len(self.sizes))
-            # The newest show what made them late; a size that saves most of them is worth a try.
-            self._move(self._largest(smaller, telling[-IN_A_ROW:], budget, smallest, rank=75))
-        elif self._place and self.clock() - self._since >= PATIENCE:
-            larger = np.flatnonzero(self._rested[:self._place] <= self.clock())
-            limit = budget * (1 - MARGIN)
-            self._move(self._largest(larger, telling, limit, otherwise=self._place, rank=95))
+    def choose(self, budget: float) -> Size:
+        """Return the size for the next frame under a latency budget in milliseconds."""
+        frames = np.array(self._frames)  # (frames, 4): seconds, then milliseconds
+        if len(self.sizes) > 1 and _is_lasting(frames):
+            self._change(self._best(frames, budget))
         return self.size
 
-    def _largest(self, places, samples, limit, otherwise, rank):
-        """Return the first of `places` where a percentile of the samples would fit."""
-        for place in places:
-            total = np.percentile(self._totals(samples[-NEWEST:], place), rank)
-            if total + self._wait(place, samples[-3 * NEWEST:]) <= limit:
-                return int(place)
-        return otherwise
+    def _best(self, frames: NDArray[np.float64], budget: float) -> int:
+        smallest = len(self.sizes) - 1
+        # Frames that no size could save say nothing about sizes, unless there are no others.
+        savable = self._ages(frames, smallest) <= budget
+        if not savable[-RECENT:].any():
+            return smallest
+        frames = frames[savable]
+        late = self._ages(frames, self._index) > budget
+        newest_late = frames[np.flatnonzero(np.append(True, ~late))[-1]:]
+        if late.sum() > MAX_LATE or _is_lasting(newest_late):
+            # A size that saves most of the frames that are late now is worth a try.
+            smaller = range(self._index + 1, len(self.sizes))
+            frames = frames[-OVERLOAD_FRAMES:]
+            return next((i for i in smaller if self._age(i, frames, 75) <= budget), smallest)
+        if self.clock() - self._since >= PATIENCE:
+            larger = (i for i in range(self._index) if self._retry_at[i] <= self.clock())
+            limit, frames = (1 - HEADROOM) * budget, frames[-RECENT:]
+            return next((i for i in larger if self._age(i, frames, 95) <= limit), self._index)
+        return self._index
 
-    def _totals(self, samples, place):
-        """Foretell the ages of frames on leaving, had the network run at another size."""
-        _, age, work, inference = samples.T
-        return age + work + inference * self._growth(place)
+    def _ages(self, frames: NDArray[np.float64], index: int) -> NDArray[np.float64]:
+        """Return the ages at publishing, had the network run at another size."""
+        return frames[:, 1] + self._work(frames, index)
 
-    def _wait(self, place, samples):
-        """Foretell how much longer frames would wait for the worker at another size.
+    def _work(self, frames: NDArray[np.float64], index: int) -> NDArray[np.float64]:
+        ratio = self.costs[index] / self.costs[self._index]
+        return frames[:, 2] + (ratio - 1) * frames[:, 3]
 
-        One that keeps up takes each frame as it comes. One that does not takes a camera's newest
-        when it is free, which may be as old as the time between two of them.
+    def _age(self, index: int, frames: NDArray[np.float64], rank: float) -> float:
+        """Predict a percentile of the ages at publishing at another size.
+
+        A worker that keeps up takes each frame as it comes. One that does not starts on a frame
+        up to a frame interval late.
         """
-        at, age, work, inference = samples.T
-        interval = 1e3 * (at[-1] - at[0]) / max(len(at) - 1, 1)
-        turn, waits = self.cameras * interval, np.percentile(age, 95) - age.min()
-        keeps_up, would = (np.median(work + inference * self._growth(each)) < BUSY * interval
-                           for each in (self._place, place))
-        if would:
-            return 0.0 if keeps_up else -waits
-        return 0.0 if waits > turn / 3 else turn - waits
+        window = np.array(self._frames)[-3 * RECENT:]
+        interval = 1e3 * (window[-1, 0] - window[0, 0]) / max(len(window) - 1, 1)
+        keeps_up, would_keep_up = (np.median(self._work(window, i)) < SATURATED * interval
+                                   for i in (self._index, index))
+        start = frames[:, 1]
+        if would_keep_up and not keeps_up:
+            start = np.full_like(start, window[:, 1].min())
+        elif index < self._index and not would_keep_up:
+            start = np.full_like(start, window[:, 1].min() + self.cameras * interval)
+        return float(np.percentile(start + self._work(frames, index), rank))
 
-    def _growth(self, place):
-        return self.costs[place] / self.costs[self._place] - 1
-
-    def _move(self, place):
-        if place == self._place:
+    def _change(self, index: int) -> None:
+        if index == self._index:
             return
-        now, old = self.clock(), self._place
-        if place > old and self._on_trial:
-            if now - self._since < TRIAL:
-                self._rested[old] = now + self._rests[old]
-                self._rests[old] = min(2 * self._rests[old], LONGEST_REST)
-            else:
-                self._rests[old] = REST
-        self._on_trial = place < old
-        self._place, self._since = place, now
-        self._seen.clear()
+        now, before = self.clock(), self._index
+        if self._on_trial and index > before:
+            failed = now - self._since < TRIAL
+            if failed:
+                self._retry_at[before] = now + self._backoff[before]
+            self._backoff[before] = (min(2 * self._backoff[before], MAX_BACKOFF) if failed
+                                     else FIRST_BACKOFF)
+        self._on_trial = index < before
+        self._index, self._since = index, now
+        self._frames.clear()
 
 
-def _lasts(samples):
-    """Return whether samples are more than a hiccup."""
-    return len(samples) >= IN_A_ROW and samples[-1, 0] - samples[0, 0] >= LASTING
+def _is_lasting(frames: NDArray[np.float64]) -> bool:
+    """Return whether frames (frames, 4) are more than a hiccup."""
+    return (len(frames) >= OVERLOAD_FRAMES
+            and frames[-1, 0] - frames[0, 0] >= OVERLOAD_SECONDS)

@@ -43,7 +43,7 @@ class FrameHandler(StreamHandler):
         timer = StageTimer(time.monotonic)
         timer.milliseconds['queueing'] = 1e3 * (started - arrival.at)
         if reason := stream.admission.before_work(age, limit):
-            self.pool.policy.observe(age, stream.admission.likely_work(), self._inference)
+            self.pool.policy.observe(age, stream.admission.median_work(), self._inference)
             return self.drop(stream, arrival, reason, timer.milliseconds)
         answer = Answer(stream, arrival, segmenter, self._painters[stream], self.masks, timer,
                         wanted)
@@ -54,10 +54,10 @@ class FrameHandler(StreamHandler):
         # Stages are real time; ages, in simulation, may run faster or slower.
         self._inference = work * timer.milliseconds['inference'] / (
             1e3 * (time.monotonic() - began))
-        stream.admission.worked(work)
+        stream.admission.record_work(work)
         self.pool.policy.observe(age, work, self._inference)
         age = arrival.age(ready)
-        if reason := stream.admission.before_leaving(age, limit):
+        if reason := stream.admission.before_publishing(age, limit):
             return self.drop(stream, arrival, reason, timer.milliseconds)
         self._publish(stream, arrival, answer, results, age)
 
@@ -66,7 +66,7 @@ class FrameHandler(StreamHandler):
         timer, start = answer.timer, self.clock()
         with timer.stage('publishing'):
             stream.publish(results)
-        stream.admission.left(1e3 * (self.clock() - start))
+        stream.admission.record_publishing(1e3 * (self.clock() - start))
         pictures = answer.pictures()
         with timer.stage('publishing'):
             stream.publish(pictures)
@@ -81,7 +81,7 @@ class FrameHandler(StreamHandler):
         size = self.pool.policy.choose(limit)
         if size != self._size:
             for stream in self._painters:
-                stream.admission.forget()
+                stream.admission.reset()
             if self._size is not None:
                 self.logger.info(f'the network runs at {size[0]}x{size[1]} now, after '
                                  f'{self._size[0]}x{self._size[1]}, to keep {limit:g} ms')

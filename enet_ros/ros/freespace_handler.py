@@ -52,14 +52,14 @@ class FreeSpaceHandler(StreamHandler):
             return stream.statistics.dropped(reason)
         messages = self._answer(stream, arrival, wanted, timer)
         ready = self.clock()
-        stream.admission.worked(1e3 * (ready - started))
+        stream.admission.record_work(1e3 * (ready - started))
         age = arrival.age(ready)
-        if reason := stream.admission.before_leaving(age, limit):
+        if reason := stream.admission.before_publishing(age, limit):
             return stream.statistics.dropped(reason)
         with timer.stage('publishing'):
             stream.publish(messages)
         left = self.clock()
-        stream.admission.left(1e3 * (left - ready))
+        stream.admission.record_publishing(1e3 * (left - ready))
         stream.statistics.timed({**timer.milliseconds, 'total': 1e3 * (left - arrival.at),
                                  'age': age})
         stream.statistics.published()

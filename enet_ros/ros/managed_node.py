@@ -7,7 +7,7 @@ from functools import wraps
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 from enet_ros.errors import BadInput
-from enet_ros.latency.clocks import ForwardClock
+from enet_ros.latency.clocks import MonotonicClock
 from enet_ros.ros.node_diagnostics import NodeDiagnostics
 from enet_ros.ros.parameters import Parameters
 from enet_ros.ros.transitions import survive_wrong_transitions
@@ -90,7 +90,7 @@ class ManagedNode(LifecycleNode):
     def age_clock(self):
         """Return the clock that ages count in: seconds that never go back."""
         if self.get_parameter('use_sim_time').value:
-            return ForwardClock(lambda: 1e-9 * self.get_clock().now().nanoseconds)
+            return MonotonicClock(lambda: 1e-9 * self.get_clock().now().nanoseconds)
         return time.monotonic
 
     def tell(self, error, prefix):

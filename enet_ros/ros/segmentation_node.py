@@ -70,7 +70,7 @@ class SegmentationNode(ManagedNode):
         if self.worker is not None:
             self.worker.handle = self.handler
         self.pool = pool
-        self.diagnostics.facts = facts = pool.facts()
+        self.diagnostics.facts = facts = pool.summary()
         self.diagnostics.error = ''
         self.get_logger().info(', '.join(f'{name}: {fact}' for name, fact in facts.items()))
 

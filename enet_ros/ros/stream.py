@@ -83,7 +83,7 @@ class Stream:
         age = self._ages.on_arrival(header.stamp.sec + 1e-9 * header.stamp.nanosec,
                                     1e-9 * self.node.get_clock().now().nanoseconds)
         self.statistics.warn('clock', 'stamps are of another clock, so ages count from arrival'
-                             if self._ages.other_clock else '')
+                             if self._ages.clock_mismatch else '')
         return age
 
     def _warn_of_qos(self, text):

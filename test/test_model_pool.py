@@ -14,7 +14,7 @@ from enet_ros.config import (
 )
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
-from enet_ros.latency.model_pool import ModelPool, sizes_of
+from enet_ros.latency.model_pool import ModelPool, network_sizes
 from enet_ros.models.checkpoint import ModelSpec
 
 SPEC = ModelSpec(CAMVID, width=640, height=360)
@@ -33,12 +33,12 @@ def config(width=0, height=0, **latency):
     (config(512, 256, adaptive=True), [(512, 256), (384, 192), (256, 128)]),
     (config(adaptive=True, sizes=('64x48', '96x72', '80x60')), [(96, 72), (80, 60), (64, 48)])])
 def test_sizes(settings, sizes):
-    assert sizes_of(settings, SPEC) == sizes
+    assert network_sizes(settings, SPEC) == sizes
 
 
-def test_a_size_is_given_in_one_place():
-    with pytest.raises(BadInput, match='leave the first at 0'):
-        sizes_of(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC)
+def test_sizes_are_given_in_one_place():
+    with pytest.raises(BadInput, match='leave the first two at 0, or latency.sizes empty'):
+        network_sizes(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC)
 
 
 @pytest.mark.parametrize('output_size', ['input', '50x40'])
@@ -48,12 +48,13 @@ def test_a_segmenter_for_each_size(tiny_model, output_size):
         output=OutputConfig(size=output_size),
         latency=LatencyConfig(budget_ms=50.0, adaptive=True, sizes=('64x48', '32x32'))),
         clock=count(step=0.1).__next__)
-    assert pool.sizes == [(64, 48), (32, 32)]
+    assert list(pool.segmenters) == [(64, 48), (32, 32)]
     assert pool.segmenter.size == (64, 48) and pool.engine.name == 'torch cpu float32'
     assert pool.labels == CAMVID
-    facts = pool.facts()
-    assert facts['engine asked'] == 'torch cpu auto' and facts['engine'] == 'torch cpu float32'
-    assert facts['network sizes'] == '64x48 32x32'
+    summary = pool.summary()
+    assert summary['requested engine'] == 'torch cpu auto'
+    assert summary['engine'] == 'torch cpu float32'
+    assert summary['network sizes'] == '64x48 32x32'
     for (width, height), segmenter in pool.segmenters.items():
         labels = segmenter(np.zeros((90, 160, 3), np.uint8)).labels
         assert labels.shape == ((height, width) if output_size == 'input' else (40, 50))

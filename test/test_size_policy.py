@@ -1,4 +1,4 @@
-"""The size of the network under load: cameras and an engine that only take time."""
+"""The choice of the network size under load, with simulated cameras and a simulated engine."""
 
 import random
 
@@ -9,7 +9,7 @@ from enet_ros.latency.size_policy import SizePolicy
 
 SIZES = [(640, 360), (480, 270), (320, 180), (160, 90)]
 COSTS = [24.0, 14.0, 7.0, 2.0]  # milliseconds of the network on a free machine
-TRANSPORT, REST, LEAVING = 3.0, 3.0, 0.3  # milliseconds beside the network
+TRANSPORT, OTHER_WORK, PUBLISHING = 3.0, 3.0, 0.3  # milliseconds beside the network
 
 
 class Robot:
@@ -20,11 +20,11 @@ class Robot:
         self.budget, self.rate, self.slowness, self.noise = budget, rate, slowness, noise
         self.random = random.Random(5)
         self.policy = SizePolicy(SIZES, COSTS, self.clock, cameras)
-        self.budgets = [AdmissionControl(self.clock) for _ in range(cameras)]
-        self.taken = [-1] * cameras  # number of the newest frame of each camera
+        self.admissions = [AdmissionControl(self.clock) for _ in range(cameras)]
+        self.newest = [-1] * cameras  # number of the newest frame served of each camera
         self.served = [0] * cameras  # turns
         self.inference = 0.0
-        self.cold = 0.0  # milliseconds that the first frame at another size takes longer
+        self.cold = 0.0  # milliseconds that the first frame at a new size takes longer
         self.changes, self.published = [], []  # (when, size), (camera, age)
 
     def clock(self):
@@ -34,52 +34,52 @@ class Robot:
         end = self.now + seconds
         while self.now < end:
             newest = [int((self.now - self.arrival(camera, 0)) * self.rate)
-                      for camera in range(len(self.taken))]
-            ready = [camera for camera, frame in enumerate(newest) if frame > self.taken[camera]]
+                      for camera in range(len(self.newest))]
+            ready = [camera for camera, frame in enumerate(newest) if frame > self.newest[camera]]
             if ready:
                 camera = min(ready, key=self.served.__getitem__)
-                self.taken[camera] = newest[camera]
+                self.newest[camera] = newest[camera]
                 self.served[camera] = max(self.served) + 1
                 self.serve(camera, self.stamp(camera, newest[camera]))
             else:
                 self.now = 1e-6 + min(self.arrival(camera, frame + 1)
-                                      for camera, frame in enumerate(self.taken))
+                                      for camera, frame in enumerate(self.newest))
 
     def arrival(self, camera, frame):
         return self.stamp(camera, frame) + TRANSPORT / 1e3
 
     def stamp(self, camera, frame):
-        return (frame + camera / len(self.taken)) / self.rate
+        return (frame + camera / len(self.newest)) / self.rate
 
     def serve(self, camera, stamp):
-        budget, before = self.budgets[camera], self.policy.size
+        admission, before = self.admissions[camera], self.policy.size
         size = self.policy.choose(self.budget)
         if size != before:
             self.changes.append((self.now, size))
-            for each in self.budgets:
-                each.forget()
+            for each in self.admissions:
+                each.reset()
         age = 1e3 * (self.now - stamp)
-        if budget.before_work(age, self.budget):
-            self.policy.observe(age, budget.likely_work(), self.inference)
+        if admission.before_work(age, self.budget):
+            self.policy.observe(age, admission.median_work(), self.inference)
             return
         self.inference = (COSTS[SIZES.index(size)] * self.slowness
                           * max(self.random.gauss(1, self.noise), 0.5)
                           + self.cold * (size != before))
-        work = self.inference + REST
+        work = self.inference + OTHER_WORK
         self.now += work / 1e3
-        budget.worked(work)
+        admission.record_work(work)
         self.policy.observe(age, work, self.inference)
         age = 1e3 * (self.now - stamp)
-        if not budget.before_leaving(age, self.budget):
+        if not admission.before_publishing(age, self.budget):
             self.published.append((camera, age))
-            self.now += LEAVING / 1e3
-            budget.left(LEAVING)
+            self.now += PUBLISHING / 1e3
+            admission.record_publishing(PUBLISHING)
 
 
 @pytest.mark.parametrize('slowness, size', [
     (1.0, (640, 360)), (2.0, (480, 270)), (4.0, (320, 180)), (15.0, (160, 90)),
     (100.0, (160, 90))])
-def test_it_settles_on_the_right_size_and_stays(slowness, size):
+def test_settles_on_the_right_size_and_stays(slowness, size):
     robot = Robot(slowness=slowness)
     robot.run(2 + slowness * COSTS[0] / 1e3)  # the first frame may take long
     assert robot.policy.size == size
@@ -90,7 +90,7 @@ def test_it_settles_on_the_right_size_and_stays(slowness, size):
 
 
 @pytest.mark.parametrize('rate', [10, 15, 30, 60])
-def test_load_that_comes_and_goes(rate):
+def test_follows_a_load_that_comes_and_goes(rate):
     robot = Robot(rate=rate, budget=60.0)
     robot.run(5)
     assert not robot.changes
@@ -117,7 +117,7 @@ def test_overload_drops_but_never_lags():
 
 
 @pytest.mark.parametrize('rate', [5, 9.5, 12])
-def test_a_slow_first_frame_at_a_size_does_not_condemn_it(rate):
+def test_a_slow_first_frame_at_a_size_does_not_reject_it(rate):
     robot = Robot(rate=rate, budget=84.0, slowness=4.0)
     robot.cold = 300.0
     robot.run(15)
@@ -125,27 +125,27 @@ def test_a_slow_first_frame_at_a_size_does_not_condemn_it(rate):
     assert len(robot.published) >= 12 * rate
 
 
-def test_a_camera_that_pauses_is_no_slower_one():
+def test_a_pause_of_the_camera_changes_nothing():
     robot = Robot(slowness=1.5)  # as below
     robot.run(10)
     robot.now += 60
-    robot.taken = [int(robot.now * robot.rate)]
+    robot.newest = [int(robot.now * robot.rate)]
     changes = len(robot.changes)
     robot.run(10)
     assert len(robot.changes) == changes
 
 
-def test_a_size_that_cannot_keep_up_is_not_tried_again_and_again():
-    # 33 frames a second of 40 ms would wait for each other, though one alone would fit.
+def test_a_size_that_cannot_keep_up_is_not_tried():
+    # At 30 Hz, frames of 40 ms would wait for each other, although one alone would fit.
     robot = Robot(slowness=1.5)
     robot.run(30)
     assert robot.policy.size == (480, 270)
     assert len(robot.changes) == 1
 
 
-def test_a_worker_that_is_nearly_always_busy_tries_nothing():
+def test_a_nearly_saturated_worker_tries_no_larger_size():
     robot = Robot(slowness=1.8, cameras=4, rate=15.0, noise=0.1)
-    robot.run(2)
+    robot.run(3)
     assert robot.policy.size == (320, 180)
     robot.changes.clear()
     robot.run(25)
@@ -162,19 +162,19 @@ def test_single_slow_frames_change_nothing():
     assert not robot.changes
 
 
-def test_bad_tries_become_rare():
+def test_failed_trials_become_rare():
     robot = Robot(slowness=2.0, rate=15.0)
     robot.run(3)
-    robot.policy.costs = [15.0, 14.0, 7.0, 2.0]  # it believes that the largest is cheap
+    robot.policy.costs = [15.0, 14.0, 7.0, 2.0]  # wrong: the largest seems cheap
     robot.run(200)
-    tries = [when for when, size in robot.changes if size == SIZES[0]]
-    assert 3 <= len(tries) <= 5
-    between = [later - sooner for sooner, later in zip(tries, tries[1:])]
+    trials = [when for when, size in robot.changes if size == SIZES[0]]
+    assert 3 <= len(trials) <= 5
+    between = [later - sooner for sooner, later in zip(trials, trials[1:])]
     assert all(b >= 1.8 * a for a, b in zip(between, between[1:]) if b < 300)
 
 
 @pytest.mark.parametrize('cameras, size', [(1, (640, 360)), (4, (320, 180))])
-def test_cameras_share_what_there_is(cameras, size):
+def test_cameras_share_the_worker(cameras, size):
     robot = Robot(cameras=cameras, rate=15.0)
     robot.run(20)
     assert robot.policy.size == size
@@ -187,12 +187,12 @@ def test_frames_that_no_size_could_save_do_not_count():
     policy = SizePolicy(SIZES, COSTS, lambda: now[0])
     for frame in range(200):
         now[0] += 1 / 60
-        late = 500.0 if frame % 4 == 0 else 5.0  # one camera of four has a bad link
+        late = 500.0 if frame % 4 == 0 else 5.0  # one camera of four has a slow link
         policy.observe(late, 27.0, 24.0)
         assert policy.choose(50.0) == SIZES[0]
 
 
-def test_a_budget_that_changes():
+def test_follows_the_budget():
     robot = Robot()
     robot.run(3)
     robot.budget = 15.0
