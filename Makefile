@@ -4,9 +4,11 @@
 #   PYTHON=python3.12   the Python to use (default python3)
 #   SOURCE=folder       what the demo's camera shows: synthetic, a folder, a video, a rosbag2, a camera index
 #   TESTS=test/x.py     what to test, and options of pytest
+#   WORKERS=3           processes that run tests; most tests wait for nodes rather than compute
 
 SOURCE ?= synthetic
 TESTS ?= test
+WORKERS ?= 3
 
 help:
 	@echo 'make demo   segment a camera through ROS 2 nodes (SOURCE=synthetic, folder, video, rosbag2, index)'
@@ -26,7 +28,7 @@ demo-freespace: setup
 	@scripts/run demo_freespace
 
 test: setup
-	@scripts/run pytest $(TESTS)
+	@scripts/run pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 shell: setup
 	@scripts/run

@@ -15,8 +15,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-# Not the domain of a robot nearby, and not that of another run of the tests.
-DOMAIN = 20 + os.getpid() % 80
+WORKER = os.environ.get('PYTEST_XDIST_WORKER', '')  # gw0, gw1 and so on under pytest-xdist
+RUN = os.getppid() if WORKER else os.getpid()
+# Not the domain of a robot nearby, nor of another run of the tests or another worker of this run.
+DOMAIN = 20 + (8 * RUN + int(WORKER[2:] or 0)) % 80
 PATIENCE = 60.0  # seconds; far more than anything takes on a busy machine
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL,
                      reliability=ReliabilityPolicy.RELIABLE)
