@@ -24,9 +24,9 @@ All parameters of the three nodes with their defaults. `config/enet.yaml` has th
 to be copied and changed; give the copy to the launch files with `params_file:=`.
 
 Column "changes": *live* parameters take effect with the next frame; those marked *reload* take
-effect with the next call of `~/reload`; *start* parameters are read once, when the node starts; all
-others can change while the node is not configured. A value outside its range is rejected with the
-reason.
+effect with the next call of `~/reload`; *start* parameters are read once, when the node starts;
+all others can change while the node is not configured. A value outside its range is rejected with
+the reason.
 """
 
 
