@@ -16,7 +16,6 @@ ENGINES = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
 DEVICES = ('auto', 'cpu', 'cuda')
 PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
 FILTERS = ('nearest', 'linear')
-ARCHITECTURES = ('enet', 'segnet')
 # Mean and deviation of RGB in [0, 1].
 NORMALIZATIONS = {
     'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -235,7 +234,7 @@ class ReplayConfig:
 class Recipe:
     """How a network is trained. The values are in config/train/*.yaml."""
 
-    architecture: str = value('network', choices=ARCHITECTURES)
+    architecture: str = value('network architecture, such as enet')
     normalization: str = value('of RGB in [0, 1] before the network',
                                choices=tuple(NORMALIZATIONS))
     encoder_epochs: int = value('passes over the real frames with the encoder alone', minimum=0)
@@ -268,10 +267,6 @@ class Recipe:
         require(self.synthetic_per_batch < self.batch_size, 'synthetic_share',
                 self.synthetic_share, f'it must leave a real frame in a batch of '
                 f'{self.batch_size}; lower it, or raise batch_size')
-        if self.architecture != 'enet':
-            for name in ('encoder_epochs', 'encoder_weight'):
-                require(not getattr(self, name), name, getattr(self, name),
-                         f'it must be 0 for {self.architecture}, whose encoder has no head')
 
     @property
     def synthetic_per_batch(self):

@@ -1,12 +1,45 @@
-"""Conversion of plain data for JSON files."""
+"""Plain data as JSON text, and back."""
 
+import json
 import math
 
+MAX_DEPTH = 100  # levels of nesting that are read
 
-def finite(data: object) -> object:
-    """Return plain data with NaN and infinity, which JSON cannot represent, replaced by None."""
+
+def json_text(data: object, indent: int | None = None) -> str:
+    """Return plain data as JSON text; NaN and infinity, which JSON lacks, become null."""
+    return json.dumps(_non_finite_to_none(data), indent=indent, allow_nan=False)
+
+
+def parse_json(text: str) -> object:
+    """Return the plain data of JSON text; NaN and infinity, which older files have, become None.
+
+    Raise ValueError for text that is not JSON or nests deeper than MAX_DEPTH levels.
+    """
+    try:
+        data: object = json.loads(text, parse_constant=lambda _: None)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    _require_depth(data, MAX_DEPTH)
+    return data
+
+
+_TOO_DEEP = f'it nests deeper than {MAX_DEPTH} levels'
+
+
+def _require_depth(data: object, levels: int) -> None:
+    """Raise ValueError for data with more than this many levels of lists and dicts."""
+    if not isinstance(data, (dict, list)):
+        return
+    if not levels:
+        raise ValueError(_TOO_DEEP)
+    for value in data.values() if isinstance(data, dict) else data:
+        _require_depth(value, levels - 1)
+
+
+def _non_finite_to_none(data: object) -> object:
     if isinstance(data, dict):
-        return {key: finite(value) for key, value in data.items()}
+        return {key: _non_finite_to_none(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [finite(value) for value in data]
+        return [_non_finite_to_none(value) for value in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -265,9 +265,9 @@ def _change(weights, **changes):
 
 @pytest.mark.parametrize('changes, complaint', [
     ({'initial_block.main_branch.weight': None},
-     'no known layout.*initial_block.main_branch.weight is missing; use'),
+     'is not an ENet of PyTorch-ENet: initial_block.main_branch.weight is missing; use'),
     ({'initial_block.main_branch.bias': torch.zeros(13)},
-     'initial_block.main_branch.bias is not of this architecture'),
+     'initial_block.main_branch.bias is not part of this network'),
     ({'dilated2_8.ext_conv2.0.weight': torch.zeros(32, 32, 5, 5)},
      r'dilated2_8.ext_conv2.0.weight is \(32, 32, 5, 5\), not \(32, 32, 3, 3\)'),
     ({'transposed_conv.weight': torch.zeros(16, 6, 3, 3)},

@@ -118,12 +118,12 @@ def test_dropout_in_the_decoder():
     network = ENet(4, ENetLayout(decoder_dropout=0.5)).eval()
     image = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
-        features = network.encode(image)
-        still = network.decode(*features)
+        encoded = network.encode(image)
+        deterministic = network.decode(encoded)
         for module in network.modules():
             if isinstance(module, nn.Dropout2d):
                 module.train()
-        assert not torch.equal(network.decode(*features), still)
+        assert not torch.equal(network.decode(encoded), deterministic)
 
 
 @pytest.mark.parametrize('options, complaint', [

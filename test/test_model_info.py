@@ -13,7 +13,7 @@ from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.cost import cost_of
 from enet_ros.models.enet import ENet
-from enet_ros.models.info import describe, stages_of, text
+from enet_ros.models.info import describe, stage_costs, text
 from enet_ros.models.segnet import SegNet
 
 
@@ -22,7 +22,7 @@ from enet_ros.models.segnet import SegNet
 def test_stages_are_the_whole_network(network, size):
     with torch.device('meta'):
         network = network(12)
-    stages, cost = stages_of(network, *size), cost_of(network, *size)
+    stages, cost = stage_costs(network, *size), cost_of(network, *size)
     assert sum(stage.parameters for stage in stages) == cost.parameters
     assert sum(stage.gflops for stage in stages) == pytest.approx(cost.gflops)
     assert all(stage.gflops > 0 for stage in stages)
@@ -30,7 +30,7 @@ def test_stages_are_the_whole_network(network, size):
 
 def test_stages_of_enet_are_the_papers_table():
     with torch.device('meta'):
-        stages = stages_of(ENet(19), 512, 512)
+        stages = stage_costs(ENet(19), 512, 512)
     context = ['', 'dilated 2', 'asymmetric 5', 'dilated 4', '', 'dilated 8', 'asymmetric 5',
                'dilated 16']
     expected = [('initial', '', (16, 256, 256)),
@@ -48,7 +48,7 @@ def test_stages_of_enet_are_the_papers_table():
 
 def test_stages_of_segnet():
     with torch.device('meta'):
-        stages = stages_of(SegNet(12), 480, 360)
+        stages = stage_costs(SegNet(12), 480, 360)
     assert [stage.output for stage in stages] == [
         (64, 360, 480), (128, 180, 240), (256, 90, 120), (512, 45, 60), (512, 22, 30),
         (512, 22, 30), (256, 45, 60), (128, 90, 120), (64, 180, 240), (64, 360, 480),
@@ -73,7 +73,7 @@ def test_text(file, capsys):
     printed = capsys.readouterr().out
     for part in (f'{file.stat().st_size:,} bytes', 'initial_pool: 3', '96x64 RGB in [0, 1], mean '
                  '0 0 0, std 1 1 1', '364,311, 0.69 MiB in float16', 'for the test',
-                 'classes of cityscapes, unlabelled 255', ' 0  road           128 64 128   '
+                 'classes of cityscapes, unlabeled 255', ' 0  road           128 64 128   '
                  'drivable\n', '18  bicycle        119 11 32\n', 'bottleneck2.8  dilated 16',
                  '128x8x12', 'data: a made street\n', '    epochs: 7\n',
                  'mean_iou: 0.5123\n', '      road: 0.9\n'):
@@ -120,7 +120,7 @@ def test_little_is_said_of_a_model_that_says_little(tmp_path):
 
 @pytest.mark.parametrize('content, complaint', [
     (None, 'does not exist; give a .safetensors file or one of enet_camvid'),
-    (b'no weights', 'is not a whole safetensors file'),
+    (b'no weights', 'is not a complete safetensors file'),
 ])
 def test_bad_files(tmp_path, capsys, content, complaint):
     file = tmp_path / 'bad.safetensors'

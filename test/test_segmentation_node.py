@@ -142,7 +142,7 @@ def test_bad_images_are_counted_and_the_next_good_one_is_segmented(start, probe,
 
 @pytest.mark.parametrize('parameters, words', [
     ({'model.path': '/nowhere/model.safetensors'}, 'model /nowhere/model.safetensors does not'),
-    ({'model.path': __file__}, 'is not a whole safetensors file'),
+    ({'model.path': __file__}, 'is not a complete safetensors file'),
     ({'model.path': 7}, 'model.path'),
     ({'model.engine': 'warp'}, 'engine'),
     ({'model.device': 'tpu'}, 'device'),

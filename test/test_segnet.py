@@ -107,5 +107,5 @@ def test_checkpoint_and_segmenter(network, tmp_path):
 
 
 def test_the_least_size():
-    with pytest.raises(BadInput, match='the least for segnet is 32x32'):
+    with pytest.raises(BadInput, match='segnet needs at least 32x32'):
         checkpoint.ModelSpec(CAMVID, 'segnet', width=24, height=64)

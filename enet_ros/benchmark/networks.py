@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from enet_ros.models import checkpoint
-from enet_ros.models.checkpoint import ARCHITECTURES
+from enet_ros.models.registry import ARCHITECTURES
 from enet_ros.synthetic.street import SyntheticStreet
 
 FRAMES_APART = 37

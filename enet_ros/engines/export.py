@@ -33,7 +33,7 @@ def export_model(path, out, width=0, height=0, confidence=False, dynamic=False):
     graph = _with_spec(to_onnx(model, spec, task, confidence, dynamic), spec)
     sizes = [(task.width, task.height)]
     if dynamic:
-        sizes.append((task.width + model.STRIDE, task.height + 2 * model.STRIDE))
+        sizes.append((task.width + model.stride, task.height + 2 * model.stride))
     exported = run(graph)
     for size in sizes:
         _require_parity(exported, model, spec, size)

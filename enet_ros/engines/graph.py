@@ -17,7 +17,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from enet_ros.config import FILTERS
 from enet_ros.errors import BadInput
-from enet_ros.models.enet import ENet
 from enet_ros.models.pooling import Pool2x2, Unpool2x2
 
 
@@ -68,10 +67,9 @@ class InferenceGraph(nn.Module):
         self.register_buffer('scale', 1 / (255 * torch.tensor(spec.std).view(1, 3, 1, 1)))
         # Where a 2x2 transposed convolution comes last, each output pixel depends on one input
         # pixel, so that the arg max can come before the pixels are brought into their places.
-        output = getattr(network, 'output', None)
-        self.in_phases = isinstance(network, ENet) and output.kernel_size == (2, 2)
+        self.in_phases = network.ends_in_2x2_upsampling
         if self.in_phases:
-            self.network.output = _as_phases(output)
+            self.network.output = _as_phases(network.output)
         if task.scales and task.filter == 'nearest':
             for axis, taken, given in zip(('columns', 'rows'), task.output_size,
                                           (task.width, task.height)):
@@ -86,11 +84,8 @@ class InferenceGraph(nn.Module):
     def forward(self, image):
         x = image.permute(0, 3, 1, 2)  # (1, 3, H, W), channels last in memory
         x = ((x - self.shift) * self.scale).to(next(self.network.parameters()).dtype)
-        if self.in_phases:
-            logits = self.network.decode(*self.network.encode(x))  # (1, 4 classes, H/2, W/2)
-        else:
-            logits = self.network(x)
-        logits = logits.float()
+        # (1, classes, H, W), padding included; in phases (1, 4 classes, H/2, W/2).
+        logits = self.network.decode(self.network.encode(x)).float()
         if not self.task.scales or self.task.filter == 'nearest':
             return tuple(self._sized(plane) for plane in self._answer(logits))
         if self.in_phases:

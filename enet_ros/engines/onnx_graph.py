@@ -27,7 +27,7 @@ def to_onnx(model, spec, task, confidence=False, dynamic=False):
     A second output is the confidence, uint8 (1, h, w), where it is asked for. A dynamic graph
     takes any H and W that are multiples of the architecture's stride, and answers at that size.
     """
-    stride = model.STRIDE
+    stride = model.stride
     if dynamic and (task.scales or task.width % stride or task.height % stride):
         raise BadInput(f'a graph of any size answers at the size of its image, in multiples of '
                        f'{stride} pixels; give width and height such, and no output size')

@@ -1,12 +1,11 @@
 """An evaluation as people and programs read it: tables, JSON and pictures."""
 
-import json
 import math
 
 from enet_ros.evaluation.confusion_picture import confusion_picture
 from enet_ros.images.contact_sheet import contact_sheet, write_sheet
 from enet_ros.images.postprocess import colorize
-from enet_ros.json_data import finite
+from enet_ros.json_data import json_text
 from enet_ros.paths import OutputFolder
 
 # What each mean is called in the papers.
@@ -73,7 +72,7 @@ class ReportFolder(OutputFolder):
                   'frame_iou': dict(zip(frames.names, evaluation.frame_iou))}
         try:
             (self.path / 'report.json').write_text(
-                json.dumps(finite(report), indent=1, allow_nan=False) + '\n')
+                json_text(report, indent=1) + '\n')
         except OSError as error:
             raise self.not_writable(error) from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from enet_ros.errors import BadInput
-from enet_ros.models.checkpoint import ModelSpec, misfits
+from enet_ros.models.checkpoint import ModelSpec, floating_point, weight_differences
 
 PYTORCH_ENET = {
     'initial_pool': 3,
@@ -47,9 +47,10 @@ def import_checkpoint(path, labels, width, height):
                      training={'imported_from': Path(path).name, 'layout': 'PyTorch-ENet'},
                      architecture_options={**PYTORCH_ENET, **options})
     model = spec.build()
-    own = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
-    if wrong := misfits(weights, {_translate(name): value for name, value in own.items()}):
-        raise BadInput(f'{path} fits no known layout. Of PyTorch-ENet, {"; ".join(wrong[:3])}; '
+    own = floating_point(model)
+    expected = {_translate(name): value for name, value in own.items()}
+    if differences := weight_differences(weights, expected):
+        raise BadInput(f'{path} is not an ENet of PyTorch-ENet: {"; ".join(differences[:3])}; '
                        'use a checkpoint of that project, or train with enet train')
     model.load_state_dict({name: weights[_translate(name)].float() for name in own}, strict=False)
     return model.eval(), spec

@@ -1,4 +1,4 @@
-"""What a network costs, whatever it runs on."""
+"""Size and computational cost of a network, independent of the runtime."""
 
 import copy
 from dataclasses import dataclass
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from enet_ros.models.network import Network
+
 
 @dataclass(frozen=True)
 class Cost:
-    """A network's size, and its work on one frame.
+    """The size of a network and its operations for one image.
 
-    gflops are 1e9 operations, two a multiply-add, of the convolutions alone; fp16_mib is the
-    size of all parameters at two bytes each, in MiB.
+    gflops: 1e9 operations of the convolutions, a multiply-add counted as two. fp16_mib: size of
+    the parameters at two bytes each, MiB.
     """
 
     parameters: int
@@ -20,13 +22,13 @@ class Cost:
     fp16_mib: float
 
 
-def cost_of(network, width, height):
-    """Return the Cost of a network on one image of width x height pixels.
+def cost_of(network: Network, width: int, height: int) -> Cost:
+    """Return the Cost of a network for one image of width x height pixels.
 
-    Shapes alone are propagated: it takes neither the time nor the memory of a frame.
+    Only shapes are propagated, so this is fast and needs no memory for activations.
     """
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    shadow = copy.deepcopy(network).to('meta')
+    shapes_only = copy.deepcopy(network).to('meta')
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shadow(torch.empty(1, 3, height, width, device='meta'))
+        shapes_only(torch.empty(1, 3, height, width, device='meta'))
     return Cost(parameters, counter.get_total_flops() / 1e9, parameters * 2 / 2 ** 20)

@@ -4,44 +4,45 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.models.enet import ENet
+from enet_ros.models.network import Network
 from enet_ros.training.loss import segmentation_loss
-
-ENCODER_FEATURES = 128
 
 
 class TwoHeads(nn.Module):
-    """ENet with a second answer, by a 1x1 convolution of the encoder's features (section 5.1).
+    """A network with a second head: a 1x1 convolution of the encoder's features.
 
-    That head is all there is above the encoder in the first stage. Later it may go on beside the
-    decoder, so that the encoder does not learn through the narrow decoder alone.
+    See section 5.1 of the ENet paper. In the first stage the head replaces the decoder. In the
+    second stage its loss may be added, so that the encoder does not learn through the narrow
+    decoder alone.
     """
 
     def __init__(self, network):
         super().__init__()
         self.network = network
-        self.head = nn.Conv2d(ENCODER_FEATURES, network.output.out_channels, 1)
+        self.head = nn.Conv2d(network.encoder_features, network.classes, 1)
 
     def forward(self, image, whole):
-        """Return logits (N, classes, H/8, W/8), and if `whole` (N, classes, H, W), else None."""
+        """Return logits at 1 / stride of the size, and if `whole` at full size, else None."""
         height, width = image.shape[2:]
-        features, positions = self.network.encode(image)
-        fine = self.network.decode(features, positions) if whole else None
-        return self.head(features), fine[:, :, :height, :width] if whole else None
+        encoded = self.network.encode(image)
+        fine = self.network.decode(encoded) if whole else None
+        return self.head(encoded.features), fine[:, :, :height, :width] if whole else None
 
 
-class EncoderAnswer(nn.Module):
-    """The first stage's network with its logits stretched to the image's size."""
+class EncoderPrediction(Network):
+    """The network of the first stage: the encoder's logits, interpolated to the image's size."""
 
     def __init__(self, two_heads):
         super().__init__()
-        self.two_heads = two_heads
+        self.network, self.output = two_heads.network, two_heads.head
+        self.stride = self.network.stride
 
-    def forward(self, image):
-        height, width = image.shape[2:]
-        logits = F.interpolate(self.two_heads(image, whole=False)[0], scale_factor=ENet.STRIDE,
-                               mode='bilinear')
-        return logits[:, :, :height, :width]
+    def encode(self, image):
+        return self.network.encode(image)
+
+    def decode(self, encoded):
+        return F.interpolate(self.output(encoded.features), scale_factor=self.stride,
+                             mode='bilinear')
 
 
 class OneHead(nn.Module):
@@ -62,7 +63,7 @@ def with_heads(network, dropout=True):
         for module in network.modules():
             if isinstance(module, nn.Dropout2d):
                 module.p = 0.0
-    return TwoHeads(network) if isinstance(network, ENet) else OneHead(network)
+    return OneHead(network) if network.encoder_features is None else TwoHeads(network)
 
 
 class Objective(nn.Module):
@@ -92,7 +93,8 @@ class Objective(nn.Module):
             # Contiguous, as the loss runs faster along pixels than along so few classes.
             loss = self._loss(fine.float().contiguous(), labels)
         if coarse is not None and (self.encoder_weight or not whole):
-            middle = labels[:, ENet.STRIDE // 2::ENet.STRIDE, ENet.STRIDE // 2::ENet.STRIDE]
+            stride = self.heads.network.stride
+            middle = labels[:, stride // 2::stride, stride // 2::stride]
             coarse = self._loss(coarse.float()[:, :, :middle.shape[1], :middle.shape[2]], middle)
             loss = loss + self.encoder_weight * coarse if whole else coarse
         return loss

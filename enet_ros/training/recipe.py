@@ -2,9 +2,10 @@
 
 from dataclasses import fields
 
-from enet_ros.config import Recipe
+from enet_ros.config import Recipe, require
 from enet_ros.errors import BadInput
 from enet_ros.labels import read_yaml, refuse_unknown
+from enet_ros.models.registry import find_architecture
 from enet_ros.paths import share_folder, user_path
 
 DEFAULT = 'best'
@@ -16,7 +17,18 @@ def load_recipe(name=DEFAULT, changes=None):
     What the file does not name is as in the default recipe. Raise BadInput for a file that is
     missing or not YAML, and for fields and values that a recipe does not have.
     """
-    return Recipe(**{**_read(DEFAULT), **_read(name), **(changes or {})})
+    recipe = Recipe(**{**_read(DEFAULT), **_read(name), **(changes or {})})
+    _require_trainable(recipe)
+    return recipe
+
+
+def _require_trainable(recipe):
+    """Raise BadInput if the recipe's architecture is unknown or lacks its training stages."""
+    if find_architecture(recipe.architecture).network.encoder_features is None:
+        for field in ('encoder_epochs', 'encoder_weight'):
+            value = getattr(recipe, field)
+            require(not value, field, value, f'it must be 0 for {recipe.architecture}, whose '
+                    'encoder has no head')
 
 
 def recipe_files():

@@ -21,7 +21,7 @@ from enet_ros.paths import OutputFolder
 from enet_ros.segmenter import Segmenter
 from enet_ros.training.fabric import make_fabric
 from enet_ros.training.loss import class_weights
-from enet_ros.training.objective import EncoderAnswer, Objective, with_heads
+from enet_ros.training.objective import EncoderPrediction, Objective, with_heads
 from enet_ros.training.progress import Progress
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import rate_share
@@ -217,8 +217,9 @@ class Run:
         if self.fabric.world_size > 1:
             # Each has normalised its own part of the batches: their running statistics differ.
             trained.load_state_dict(self.fabric.broadcast(trained.state_dict()))
-        return Segmenter(trained.network if self._whole() else EncoderAnswer(trained), self.spec,
-                         engine='torch', device=self.fabric.device.type, precision='float32')
+        network = trained.network if self._whole() else EncoderPrediction(trained)
+        return Segmenter(network, self.spec, engine='torch',
+                         device=self.fabric.device.type, precision='float32')
 
     def _whole(self):
         return self.step > self.first_stage
