@@ -72,7 +72,7 @@ def _parser():
     evaluate.add_argument('--root', default='', help='folder of the data set')
     evaluate.add_argument('--split', default='val', help='which frames; of sunrgbd: test')
     _add_model(evaluate)
-    evaluate.add_argument('--out', help='folder for the report')
+    evaluate.add_argument('--out', help='folder for the report; needs matplotlib')
     evaluate.add_argument('--worst', type=int, default=8,
                           help='draw this many frames, those of least mean IoU')
     evaluate.set_defaults(run=_evaluate)

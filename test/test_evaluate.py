@@ -1,6 +1,7 @@
-"""`enet evaluate`: scores of the deployed path, as tables, JSON and pictures."""
+"""`enet evaluate`: scores of the deployed network as tables, JSON and pictures."""
 
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -13,8 +14,8 @@ from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import Dataset
 from enet_ros.data.streets import SyntheticFrames
 from enet_ros.errors import BadInput
-from enet_ros.evaluation.confusion_picture import CELL, DARKEST, confusion_picture
-from enet_ros.evaluation.evaluate import Evaluation, evaluate, evaluate_split, require_classes_of
+from enet_ros.evaluation.confusion_figure import confusion_figure
+from enet_ros.evaluation.evaluate import Evaluation, evaluate, evaluate_split, require_same_classes
 from enet_ros.evaluation.metrics import ConfusionMatrix
 from enet_ros.labels import CAMVID, CITYSCAPES, LabelClass, LabelSet
 from enet_ros.models import checkpoint
@@ -37,7 +38,7 @@ def run(*arguments):
     return cli.main(['evaluate', *map(str, arguments)])
 
 
-def test_report_of_the_deployed_path(camvid, tiny_model, tmp_path, capsys):
+def test_the_report_has_the_scores_of_the_deployed_network(camvid, tiny_model, tmp_path, capsys):
     out = tmp_path / 'new/out'
     options = ['--root', camvid, '--model', tiny_model, '--engine', 'torch', '--device', 'cpu',
                '--out', out, '--worst', 2, '--width', 80, '--height', 56]
@@ -75,7 +76,7 @@ def test_report_of_the_deployed_path(camvid, tiny_model, tmp_path, capsys):
     assert cv2.imread(str(out / 'confusion.png')).std() > 10
 
 
-def test_the_scores_are_those_of_enet_segment(camvid, tiny_model, tmp_path, capsys):
+def test_evaluate_and_segment_give_the_same_scores(camvid, tiny_model, tmp_path, capsys):
     assert run('--root', camvid, '--model', tiny_model) == 0
     evaluated = capsys.readouterr().out
     assert cli.main(['segment', str(camvid / 'val'), '--out', str(tmp_path),
@@ -85,7 +86,7 @@ def test_the_scores_are_those_of_enet_segment(camvid, tiny_model, tmp_path, caps
     assert f'on 5 frames with labels: {scores}\n' in segmented
 
 
-def test_instances_and_categories_of_cityscapes(tmp_path, capsys):
+def test_cityscapes_has_instance_and_category_scores(tmp_path, capsys):
     root = make_cityscapes(tmp_path / 'cityscapes')
     model = make_model(tmp_path / 'model.safetensors', CITYSCAPES)
     assert run('--data', 'cityscapes', '--root', root, '--model', model,
@@ -96,10 +97,10 @@ def test_instances_and_categories_of_cityscapes(tmp_path, capsys):
     assert any(line.split()[:1] == ['vehicle'] for line in printed.split('\n'))
     scores = json.loads((tmp_path / 'out/report.json').read_text())['scores']
     assert scores['iiou']['car'] is not None
-    assert scores['category_iou']['human'] in (None, 0.0)  # none there, at most answered
+    assert scores['category_iou']['human'] in (None, 0.0)  # only predicted, if at all
 
 
-def test_streets_that_are_drawn(tiny_model):
+def test_synthetic_streets_are_evaluated(tiny_model):
     segmenter, frames = Segmenter.load(tiny_model, engine='torch'), SyntheticFrames(64, 48, 5, 3)
     evaluation = evaluate_split(segmenter, Dataset('streets', CAMVID, (64, 48), {'val': frames}),
                                 'val')
@@ -107,7 +108,7 @@ def test_streets_that_are_drawn(tiny_model):
     assert (evaluation.matrix.counts == evaluate(segmenter, frames).counts).all()
 
 
-def test_data_of_ones_own(tmp_path, capsys):
+def test_own_data_is_evaluated(tmp_path, capsys):
     data = make_folder(tmp_path, FOLDER_YAML)
     model = make_model(tmp_path / 'model.safetensors', open_dataset(data).labels)
     assert run('--data', data, '--model', model) == 0
@@ -115,7 +116,7 @@ def test_data_of_ones_own(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('change, complaint', [
-    (['--data', 'cityscapes'], 'classes of camvid apart, the data set has those of cityscapes'),
+    (['--data', 'cityscapes'], 'the classes of camvid, the data set those of cityscapes'),
     (['--split', 'test'], "camvid has no split 'test'"),
     (['--split', 'empty'], "camvid has no split 'empty'"),
     (['--root', '/nowhere'], '/nowhere does not hold camvid'),
@@ -123,14 +124,14 @@ def test_data_of_ones_own(tmp_path, capsys):
     (['--width', '5'], 'width is 5'),
     (['--out', '/dev/null/out'], 'cannot write to /dev/null/out'),
 ])
-def test_what_is_refused(camvid, tiny_model, tmp_path, capsys, change, complaint):
+def test_bad_options_are_refused(camvid, tiny_model, tmp_path, capsys, change, complaint):
     root = make_cityscapes(tmp_path) if 'cityscapes' in change else camvid
     assert run('--root', root, '--model', tiny_model, *change) == 1
     errors = capsys.readouterr().err
     assert complaint in errors.split('\n')[-2]
 
 
-def test_a_damaged_file_is_named_before_the_work(tiny_model, tmp_path, capsys):
+def test_a_missing_file_is_reported_before_the_evaluation(tiny_model, tmp_path, capsys):
     root = make_camvid(tmp_path, train=0, val=2)
     (root / 'valannot/frame1.png').unlink()
     assert run('--root', root, '--model', tiny_model) == 1
@@ -138,18 +139,18 @@ def test_a_damaged_file_is_named_before_the_work(tiny_model, tmp_path, capsys):
     assert 'valannot/frame1.png is missing' in captured.err and 'mIoU' not in captured.out
 
 
-def test_label_sets_of_one_size_that_differ():
+def test_label_sets_of_the_same_length_that_differ_are_refused():
     first, second = (LabelSet(name, (LabelClass('road', (1, 2, 3)), LabelClass(other, (3, 2, 1))))
                      for name, other in (('mine', 'car'), ('yours', 'tree')))
-    require_classes_of(first, first)
-    with pytest.raises(BadInput, match=r'of mine apart.* of yours \(class 1 is car and tree\)'):
-        require_classes_of(first, second)
+    require_same_classes(first, first)
+    with pytest.raises(BadInput, match=r'classes of mine.* of yours \(class 1 is car and tree\)'):
+        require_same_classes(first, second)
     longer = LabelSet('longer', (*first.classes, LabelClass('sky', (0, 0, 9))))
     with pytest.raises(BadInput, match='2 and 3 classes'):
-        require_classes_of(first, longer)
+        require_same_classes(first, longer)
 
 
-def test_worst_frames_come_first_and_unlabelled_ones_never(tiny_model):
+def test_worst_frames_come_first_and_unlabeled_ones_never(tiny_model):
     evaluation = Evaluation(Segmenter.load(tiny_model, engine='torch', device='cpu'))
     evaluation.frame_iou = [0.4, float('nan'), 0.2, 0.4, 0.9]
     assert evaluation.worst(3) == [2, 0, 3]
@@ -157,7 +158,7 @@ def test_worst_frames_come_first_and_unlabelled_ones_never(tiny_model):
     assert evaluation.worst(0) == []
 
 
-def test_labels_count_at_their_own_size(tiny_model):
+def test_pixels_are_counted_at_the_size_of_the_labels(tiny_model):
     segmenter = Segmenter.load(tiny_model, engine='torch', device='cpu')
     image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
     evaluation = Evaluation(segmenter)
@@ -166,16 +167,27 @@ def test_labels_count_at_their_own_size(tiny_model):
 
 
 @pytest.mark.parametrize('labels', [CAMVID, CITYSCAPES], ids=lambda labels: labels.name)
-def test_confusion_picture(labels):
+def test_the_confusion_figure_shows_shares_of_the_true_class(labels):
     matrix = ConfusionMatrix(len(labels))
     truth = np.arange(len(labels) - 1, dtype=np.uint8)[None]
     matrix.add(truth, truth)
-    picture = confusion_picture('title', matrix, labels)
-    dark = (picture == DARKEST).all(2)
-    # Every class that occurs has a full cell, less a number in white and lines between.
-    cells = dark.sum() / (CELL - 1) ** 2
-    assert 0.8 * (len(labels) - 1) < cells <= len(labels) - 1
-    assert confusion_picture('title', matrix, labels).dtype == np.uint8
-    before = picture.shape[1]
+    axes = confusion_figure('title', matrix, labels).axes[0]
+    shares = axes.images[0].get_array()
+    assert (np.diagonal(shares)[:-1] == 1).all() and shares.sum() == len(labels) - 1
+    assert shares[-1].mask.all()  # the last class does not occur
+    assert [text.get_text() for text in axes.get_yticklabels()] == labels.names
+    assert [text.get_text() for text in axes.get_xticklabels()] == [
+        *labels.names, 'IoU', 'share of pixels']
     matrix.add(truth, np.full_like(truth, 255))
-    assert confusion_picture('title', matrix, labels).shape[1] == before + CELL
+    axes = confusion_figure('title', matrix, labels).axes[0]
+    assert axes.get_xticklabels()[len(labels)].get_text() == 'none'
+    assert {text.get_text() for text in axes.texts} == {
+        '50', '-', '0.0', f'{100 / (len(labels) - 1):.1f}'}
+
+
+def test_a_report_needs_matplotlib(camvid, tiny_model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'matplotlib', None)
+    assert run('--root', camvid, '--model', tiny_model, '--out', tmp_path / 'out') == 1
+    captured = capsys.readouterr()
+    assert 'pip install matplotlib' in captured.err and 'mIoU' not in captured.out
+    assert run('--root', camvid, '--model', tiny_model) == 0

@@ -1,3 +1,5 @@
+"""`enet segment`: files, scores, broken input and the errors of the command."""
+
 import cv2
 import numpy as np
 import pytest
@@ -42,10 +44,10 @@ def names(folder):
     return sorted(file.name for file in folder.iterdir())
 
 
-def test_files_hold_the_segmentation_at_the_images_size(tmp_path, segmenter):
+def test_files_have_the_size_of_the_images(tmp_path, segmenter):
     source = open_source(street(tmp_path / 'in', 2))
     report = segment_source(segmenter, source, tmp_path / 'new' / 'out')
-    assert (report.written, report.scored, report.broken, report.exit_code) == (2, 0, (), 0)
+    assert (report.written, report.scored, report.broken, report.exit_code) == (2, 0, [], 0)
     assert names(tmp_path / 'new' / 'out') == ['color', 'label', 'overlay']
     for frame in source:
         label, color, over = (
@@ -80,7 +82,7 @@ def test_scores_are_those_of_the_written_labels(tmp_path, segmenter, capsys):
         assert f'  {name} ' in printed
 
 
-def test_broken_files_are_reported_and_lose_no_other(tmp_path, segmenter, capsys):
+def test_broken_files_are_skipped_and_reported(tmp_path, segmenter, capsys):
     folder = street(tmp_path / 'val', 4, labels=4)
     whole = (folder / 'f0.png').read_bytes()
     (folder / 'f0.png').write_bytes(whole[:len(whole) // 2])
@@ -96,13 +98,13 @@ def test_broken_files_are_reported_and_lose_no_other(tmp_path, segmenter, capsys
     assert '3 frames could not be read' in capsys.readouterr().out
 
 
-def test_nothing_readable_is_a_failure(tmp_path, segmenter):
+def test_no_readable_frame_is_a_failure(tmp_path, segmenter):
     (tmp_path / 'a.png').write_text('no image')
     report = segment_source(segmenter, open_source(tmp_path / 'a.png'), tmp_path / 'out')
     assert (report.written, report.exit_code) == (0, 1)
 
 
-def test_the_street_needs_a_number_of_frames(tmp_path, segmenter):
+def test_an_endless_source_needs_a_number_of_frames(tmp_path, segmenter):
     source = open_source('synthetic', width=80, height=60)
     with pytest.raises(BadInput, match='--frames'):
         segment_source(segmenter, source, tmp_path / 'out')
@@ -115,7 +117,7 @@ def test_the_street_needs_a_number_of_frames(tmp_path, segmenter):
 
 
 @pytest.mark.parametrize('frames, written', [(None, 3), (2, 2), (9, 3)])
-def test_video(tmp_path, segmenter, frames, written):
+def test_videos_are_segmented(tmp_path, segmenter, frames, written):
     writer = cv2.VideoWriter(
         str(tmp_path / 'v.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
     for _ in range(3):
@@ -135,7 +137,7 @@ def test_results_are_overwritten(tmp_path, segmenter):
     assert read_image(tmp_path / 'out' / 'label' / 'f0.png').shape == (60, 100, 3)
 
 
-def test_out_that_cannot_be_written(tmp_path, segmenter):
+def test_an_unwritable_output_folder_is_reported(tmp_path, segmenter):
     source = open_source(street(tmp_path / 'in', 1))
     (tmp_path / 'file').write_text('in the way')
     with pytest.raises(BadInput, match=r'cannot write to .*file/out: .*; choose another --out'):
@@ -145,7 +147,7 @@ def test_out_that_cannot_be_written(tmp_path, segmenter):
         segment_source(segmenter, source, tmp_path / 'out')
 
 
-def test_the_images_themselves_are_not_replaced(tmp_path, segmenter):
+def test_input_images_are_not_replaced(tmp_path, segmenter):
     folder = street(tmp_path / 'color', 1)
     before = (folder / 'f0.png').read_bytes()
     with pytest.raises(BadInput, match='would replace the images'):
@@ -162,12 +164,12 @@ def test_the_images_themselves_are_not_replaced(tmp_path, segmenter):
     (['import', '/', '--labels', 'labels.yaml'], '/ is a folder; name the checkpoint'),
     (['evaluate', '--root', 'x' * 300], 'x'),
 ])
-def test_the_command_says_in_one_line_what_is_wrong(tmp_path, monkeypatch, capsys, arguments,
+def test_the_command_reports_errors_in_one_line(tmp_path, monkeypatch, capsys, arguments,
                                                     complaint):
     monkeypatch.chdir(tmp_path)
     if arguments[0] == 'segment':
         arguments = [*arguments, '--out', 'out', '--frames', '1', '--engine', 'torch',
                      '--device', 'cpu']
     assert main(arguments) == 1
-    said = capsys.readouterr().err
-    assert said.startswith('enet: ') and complaint in said and said.count('\n') == 1
+    output = capsys.readouterr().err
+    assert output.startswith('enet: ') and complaint in output and output.count('\n') == 1

@@ -1,112 +1,101 @@
-"""Accuracy of a Segmenter on labelled frames."""
+"""Accuracy of a Segmenter on labeled frames."""
+
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from enet_ros.data.cityscapes import CityscapesFrames
+from enet_ros.data.frames import Dataset, LabeledImage
 from enet_ros.errors import BadInput
-from enet_ros.evaluation.cityscapes_metrics import InstanceCounts, category_iou
-from enet_ros.evaluation.metrics import ConfusionMatrix, mean
+from enet_ros.evaluation.cityscapes_metrics import InstanceCounts
+from enet_ros.evaluation.metrics import ConfusionMatrix
+from enet_ros.evaluation.scores import Scores
 from enet_ros.images.postprocess import scale_labels
-from enet_ros.labels import CITYSCAPES
+from enet_ros.labels import LabelSet
+from enet_ros.segmenter import Segmenter
 
 
 class Evaluation:
-    """The scores of a Segmenter, frame by frame, counted at the size of the frames' labels.
+    """Accumulates the accuracy of a Segmenter frame by frame, at the size of the frames' labels.
 
-    matrix is the ConfusionMatrix over all frames, frame_iou the mean IoU of each by itself, and
-    instances the InstanceCounts where frames have instances, else None.
+    matrix is the ConfusionMatrix over all frames, frame_iou the mean IoU of each frame, and
+    instances the InstanceCounts if frames have instances, else None.
     """
 
-    def __init__(self, segmenter):
+    def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
         self.matrix = ConfusionMatrix(len(segmenter.labels))
-        self.frame_iou = []
-        self.instances = None
+        self.frame_iou: list[float] = []
+        self.instances: InstanceCounts | None = None
 
-    def add(self, image, truth, instances=None):
-        """Segment an image, uint8 (H, W, 3) RGB, and compare the answer to the truth.
+    def add(self, image: NDArray[np.uint8], truth: NDArray[np.uint8],
+            instances: NDArray[np.int32] | None = None) -> None:
+        """Segment an RGB image (H, W, 3) and compare the prediction with its class ids (H, W).
 
-        truth uint8 (H, W) class ids; instances int (H, W) as in Cityscapes' *_instanceIds.png.
+        instances (H, W) are ids as in Cityscapes' *_instanceIds.png.
         """
-        answer = self.answer(image, truth.shape)
+        prediction = self.predict(image, truth.shape)
         frame = ConfusionMatrix(self.matrix.classes)
-        frame.add(truth, answer)
+        frame.add(truth, prediction)
         self.matrix += frame
         self.frame_iou.append(frame.mean_iou())
         if instances is not None:
             self.instances = self.instances or InstanceCounts()
-            self.instances.add(instances, answer)
+            self.instances.add(instances, prediction)
 
-    def answer(self, image, shape):
-        """Return the class ids of an image, uint8 of `shape` (H, W)."""
+    def predict(self, image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Return the predicted class ids of an RGB image, resized to `shape` (H, W)."""
+        height, width = shape
         labels = self.segmenter(image, confidence=False).labels
-        return scale_labels(labels, shape[1], shape[0])
+        return scale_labels(labels, width, height)
 
-    def worst(self, count):
-        """Return the numbers of the `count` frames of least mean IoU, the worst first."""
-        order = np.argsort(self.frame_iou, kind='stable')  # frames without labels, NaN, come last
-        return [int(frame) for frame in order[:count] if np.isfinite(self.frame_iou[frame])]
+    def worst(self, count: int) -> list[int]:
+        """Return the indices of the `count` frames with the lowest mean IoU, lowest first."""
+        order = np.argsort(self.frame_iou, kind='stable')  # NaN, frames without labels, come last
+        return [int(index) for index in order[:count] if np.isfinite(self.frame_iou[index])]
 
-    def scores(self):
-        """Return the scores as `describe` does."""
-        return describe(self.matrix, self.segmenter.labels, self.instances)
+    def scores(self) -> Scores:
+        """Return the scores over all frames."""
+        return Scores.of(self.matrix, self.segmenter.labels, self.instances)
 
 
-def evaluate(segmenter, frames):
-    """Return the confusion matrix over (image, truth) pairs, counted at the truth's size."""
+def evaluate(segmenter: Segmenter, frames: Iterable[LabeledImage]) -> ConfusionMatrix:
+    """Return the ConfusionMatrix over labeled images, counted at the size of their labels."""
     evaluation = Evaluation(segmenter)
     for image, truth in frames:
         evaluation.add(image, truth)
     return evaluation.matrix
 
 
-def evaluate_split(segmenter, dataset, split):
-    """Return the Evaluation on a split of a Dataset; show a progress bar.
+def evaluate_split(segmenter: Segmenter, dataset: Dataset, split: str) -> Evaluation:
+    """Evaluate a Segmenter on a split of a Dataset and show a progress bar.
 
-    Raise BadInput where the data set has no such split, or not the segmenter's classes, or where
-    a file of it cannot be used.
+    Raise BadInput if the data set lacks the split or the segmenter's classes, or if one of its
+    files cannot be used.
     """
-    require_classes_of(segmenter.labels, dataset.labels)
+    require_same_classes(segmenter.labels, dataset.labels)
     frames = dataset.splits[split]
     frames.check(progress=True)
-    with_instances = hasattr(frames, 'instances')
-    if with_instances:
+    if isinstance(frames, CityscapesFrames):
         frames.check_instances()
     evaluation = Evaluation(segmenter)
     for index in tqdm(range(len(frames)), 'evaluate', unit='frame', disable=None):
         image, truth = frames[index]
-        instances = frames.instances(index, truth.shape) if with_instances else None
+        instances = None
+        if isinstance(frames, CityscapesFrames):
+            instances = frames.instances(index, truth.shape)
         evaluation.add(image, truth, instances)
     return evaluation
 
 
-def require_classes_of(model, data):
-    """Raise BadInput where the label set of the model is not the data's."""
+def require_same_classes(model: LabelSet, data: LabelSet) -> None:
+    """Raise BadInput if the classes of a model are not those of the data."""
     if model.names == data.names:
         return
-    difference = next((f'class {place} is {ours} and {theirs}' for place, (ours, theirs)
-                       in enumerate(zip(model.names, data.names)) if ours != theirs),
-                      f'{len(model)} and {len(data)} classes')
-    raise BadInput(f'the model tells the classes of {model.name} apart, the data set has those of '
-                   f'{data.name} ({difference}); choose a model and data of the same classes')
-
-
-def describe(matrix, label_set, instances=None):
-    """Return the scores as plain data: pixel accuracy, and others by class name with their means.
-
-    With Cityscapes' classes also IoU by category, and with InstanceCounts iIoU. NaN stands for
-    what does not occur.
-    """
-    scores = {'iou': dict(zip(label_set.names, matrix.iou())),
-              'accuracy': dict(zip(label_set.names, matrix.class_accuracy()))}
-    if label_set.names == CITYSCAPES.names:
-        scores['category_iou'] = category_iou(matrix)
-    if instances is not None:
-        scores['iiou'] = instances.iou(matrix)
-        scores['category_iiou'] = instances.category_iou(matrix)
-    return {
-        'pixel_accuracy': matrix.accuracy(),
-        **{f'mean_{kind}': mean([*by_name.values()]) for kind, by_name in scores.items()},
-        **{kind: {name: float(value) for name, value in by_name.items()}
-           for kind, by_name in scores.items()},
-    }
+    differences = (f'class {index} is {ours} and {theirs}' for index, (ours, theirs)
+                   in enumerate(zip(model.names, data.names)) if ours != theirs)
+    difference = next(differences, f'{len(model)} and {len(data)} classes')
+    raise BadInput(f'the model has the classes of {model.name}, the data set those of '
+                   f'{data.name} ({difference}); choose a model and data with the same classes')

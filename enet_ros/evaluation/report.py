@@ -1,86 +1,113 @@
-"""An evaluation as people and programs read it: tables, JSON and pictures."""
+"""An evaluation as text, JSON and pictures."""
 
 import math
+import os
+from collections.abc import Mapping
 
-from enet_ros.evaluation.confusion_picture import confusion_picture
+import numpy as np
+from numpy.typing import NDArray
+
+from enet_ros.data.frames import Frames
+from enet_ros.evaluation.confusion_figure import confusion_figure, require_matplotlib
+from enet_ros.evaluation.evaluate import Evaluation
+from enet_ros.evaluation.metrics import mean
+from enet_ros.evaluation.scores import ScoreByName, Scores
 from enet_ros.images.contact_sheet import contact_sheet, write_sheet
 from enet_ros.images.postprocess import colorize
 from enet_ros.json_data import json_text
 from enet_ros.paths import OutputFolder
 
-# What each mean is called in the papers.
-MEANS = {
-    'mean_iou': 'mIoU',
-    'mean_accuracy': 'class average accuracy',
-    'pixel_accuracy': 'global accuracy',
-    'mean_iiou': 'class iIoU',
-    'mean_category_iou': 'category IoU',
-    'mean_category_iiou': 'category iIoU',
-}
-CLASS_COLUMNS = {'iou': 'IoU', 'iiou': 'iIoU', 'accuracy': 'accuracy'}
-CATEGORY_COLUMNS = {'category_iou': 'IoU', 'category_iiou': 'iIoU'}
 SHEET_WIDTH = 1488  # pixels; three pictures of 480
 
 
-def summary(scores):
-    """Return the means in one line, from what `describe` returns."""
-    return ', '.join(f'{name} {scores[key]:.4f}' for key, name in MEANS.items() if key in scores)
+def summary(scores: Scores) -> str:
+    """Return the means in one line, by the names that they have in the papers."""
+    means = {
+        'mIoU': scores.mean_iou,
+        'class average accuracy': mean(scores.accuracy.values()),
+        'global accuracy': scores.pixel_accuracy,
+    }
+    if scores.iiou:
+        means['class iIoU'] = mean(scores.iiou.values())
+    if scores.category_iou:
+        means['category IoU'] = mean(scores.category_iou.values())
+    if scores.category_iiou:
+        means['category iIoU'] = mean(scores.category_iiou.values())
+    return ', '.join(f'{name} {value:.4f}' for name, value in means.items())
 
 
-def tables(scores):
-    """Return the scores by class, and by category where there are any, as lines of text."""
-    lines = _table('class', CLASS_COLUMNS, scores)
-    if 'category_iou' in scores:
-        lines += ['', *_table('category', CATEGORY_COLUMNS, scores)]
+def tables(scores: Scores) -> list[str]:
+    """Return the scores by class, and by category if there are any, as lines of text."""
+    lines = _table('class', {'IoU': scores.iou, 'iIoU': scores.iiou, 'accuracy': scores.accuracy})
+    if scores.category_iou:
+        lines += ['', *_table('category', {'IoU': scores.category_iou,
+                                           'iIoU': scores.category_iiou})]
     return lines
 
 
-def _table(title, columns, scores):
-    columns = {key: heading for key, heading in columns.items() if key in scores}
-    names = [*scores[next(iter(columns))], 'mean']
+def _table(title: str, columns: Mapping[str, ScoreByName]) -> list[str]:
+    """Return a row for each name in the first column and one for the means."""
+    columns = {heading: scores for heading, scores in columns.items() if scores}
+    names = list(next(iter(columns.values())))
     width = max(map(len, [title, *names]))
-    lines = [f'{title:{width}}' + ''.join(f'{heading:>10}' for heading in columns.values())]
-    for name in names:
-        values = (scores[f'mean_{key}'] if name == 'mean' else scores[key].get(name, math.nan)
-                  for key in columns)
-        lines.append(f'{name:{width}}' + ''.join(
-            f'{"-" if math.isnan(value) else format(value, ".4f"):>10}' for value in values))
-    return lines
+
+    def row(name: str, values: list[float]) -> str:
+        return f'{name:{width}}' + ''.join(
+            f'{"-" if math.isnan(value) else format(value, ".4f"):>10}' for value in values)
+
+    return [
+        f'{title:{width}}' + ''.join(f'{heading:>10}' for heading in columns),
+        *(row(name, [scores.get(name, math.nan) for scores in columns.values()])
+          for name in names),
+        row('mean', [mean(scores.values()) for scores in columns.values()]),
+    ]
 
 
 class ReportFolder(OutputFolder):
-    """The folder that an evaluation is written to."""
+    """The folder that an evaluation is written to.
 
-    def write(self, evaluation, frames, facts, worst):
+    out: path as the user wrote it. Raise BadInput if the folder cannot be created or if
+    matplotlib is missing.
+    """
+
+    def __init__(self, out: str | os.PathLike[str]) -> None:
+        require_matplotlib()
+        super().__init__(out)
+
+    def write(self, evaluation: Evaluation, frames: Frames, facts: Mapping[str, object],
+              worst: int) -> None:
         """Write report.json, confusion.png and worst_01.png to worst_<worst>.png.
 
-        frames are those that were evaluated. facts is plain data that goes into report.json as
-        it is; of it, `model`, `data` and `split` are in the title of confusion.png.
+        frames are those that were evaluated. facts is plain data that report.json repeats; its
+        entries `model`, `data` and `split` are in the title of confusion.png.
         """
         labels, scores = evaluation.segmenter.labels, evaluation.scores()
         title = f'{facts["model"]} on {facts["data"]} {facts["split"]}, {len(frames)} frames'
-        write_sheet(self.path / 'confusion.png', confusion_picture(
-            f'{title}: mIoU {scores["mean_iou"]:.4f}', evaluation.matrix, labels))
+        figure = confusion_figure(f'{title}: mIoU {scores.mean_iou:.4f}', evaluation.matrix,
+                                  labels)
         pictures = {}
-        for place, index in enumerate(evaluation.worst(worst), 1):
-            file, name = f'worst_{place:02}.png', frames.names[index]
+        for rank, index in enumerate(evaluation.worst(worst), 1):
+            file, name = f'worst_{rank:02}.png', frames.names[index]
             pictures[file] = name
             write_sheet(self.path / file, frame_picture(
                 f'{name}: mIoU {evaluation.frame_iou[index]:.4f}', evaluation, *frames[index]))
-        report = {**facts, 'frames': len(frames), 'scores': scores, 'classes': labels.names,
-                  'confusion': evaluation.matrix.counts.tolist(), 'worst': pictures,
-                  'frame_iou': dict(zip(frames.names, evaluation.frame_iou))}
+        report = {**facts, 'frames': len(frames), 'scores': scores.to_dict(),
+                  'classes': labels.names, 'confusion': evaluation.matrix.counts.tolist(),
+                  'worst': pictures, 'frame_iou': dict(zip(frames.names, evaluation.frame_iou))}
         try:
+            figure.savefig(self.path / 'confusion.png', bbox_inches='tight')
             (self.path / 'report.json').write_text(
                 json_text(report, indent=1) + '\n')
         except OSError as error:
             raise self.not_writable(error) from error
 
 
-def frame_picture(title, evaluation, image, truth):
-    """Draw a frame's image, truth and answer side by side, uint8 (H, W, 3) RGB."""
+def frame_picture(title: str, evaluation: Evaluation, image: NDArray[np.uint8],
+                  truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Draw a frame's image, ground truth and prediction side by side, RGB (H, W, 3)."""
     labels = evaluation.segmenter.labels
-    answer = evaluation.answer(image, truth.shape)
-    row = [('image', image), ('truth; black is not labelled', colorize(truth, labels.palette())),
-           ('answer', colorize(answer, labels.palette()))]
+    prediction = evaluation.predict(image, truth.shape)
+    row = [('image', image),
+           ('ground truth; black is unlabeled', colorize(truth, labels.palette())),
+           ('prediction', colorize(prediction, labels.palette()))]
     return contact_sheet(title, [row], labels, SHEET_WIDTH)

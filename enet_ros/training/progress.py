@@ -31,12 +31,12 @@ class Progress:
             self.losses = []
 
     def add_scores(self, step, rate, scores):
-        """Take note of the learning rate and of scores, as `describe` returns them, by name."""
+        """Take note of the learning rate and of Scores by the name of the frames."""
         row = {'step': step, 'rate': rate}
         for name, values in scores.items():
-            row[f'{name}_mean_iou'] = values['mean_iou']
-            row[f'{name}_pixel_accuracy'] = values['pixel_accuracy']
-            row.update({f'{name}_iou_{label}': iou for label, iou in values['iou'].items()})
+            row[f'{name}_mean_iou'] = values.mean_iou
+            row[f'{name}_pixel_accuracy'] = values.pixel_accuracy
+            row.update({f'{name}_iou_{label}': iou for label, iou in values.iou.items()})
         self.rows.append(row)
 
     def write(self, segmenter, frames):

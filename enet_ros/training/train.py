@@ -14,7 +14,8 @@ from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import ResizedFrames
 from enet_ros.data.streets import FIRST_UNSEEN_SEED, SIZE, SyntheticFrames, training_streets
 from enet_ros.errors import BadInput
-from enet_ros.evaluation.evaluate import describe, evaluate
+from enet_ros.evaluation.evaluate import evaluate
+from enet_ros.evaluation.scores import Scores
 from enet_ros.labels import CAMVID
 from enet_ros.models import checkpoint
 from enet_ros.paths import OutputFolder
@@ -193,13 +194,14 @@ class Run:
     def evaluate(self, scored):
         """Score the averaged weights on frames by name, keep what is best, and return a line."""
         whole, trained, segmenter = self._whole(), self.average.module, self.segmenter()
-        scores = {name: describe(self.count(segmenter, frames), self.dataset.labels)
+        scores = {name: Scores.of(self.count(segmenter, frames), self.dataset.labels)
                   for name, frames in scored.items()}
-        score = scores['val']['mean_iou']
+        score = scores['val'].mean_iou
         if self.fabric.is_global_zero:
             if whole:
                 spec = replace(
-                    self.spec, metrics=scores, training=self.training,
+                    self.spec, training=self.training,
+                    metrics={name: values.to_dict() for name, values in scores.items()},
                     license=f'Trained on {self.dataset.name}; its terms of use apply.')
                 checkpoint.save(self.folder / 'last.safetensors', trained.network, spec)
                 if score >= self.best:
@@ -208,7 +210,7 @@ class Run:
             self.progress.write(segmenter, scored)
         if whole:
             self.best = max(self.best, score)
-        means = ', '.join(f'{values["mean_iou"]:.4f} on {name}' for name, values in scores.items())
+        means = ', '.join(f'{values.mean_iou:.4f} on {name}' for name, values in scores.items())
         return f'step {self.step}, {"whole network" if whole else "encoder"}: mIoU {means}'
 
     def segmenter(self):
