@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from enet_ros.config import ModelConfig, parse_size
-from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import cached_onnx
 from enet_ros.engines.openvino_engine import OpenVinoEngine
 from enet_ros.models import checkpoint

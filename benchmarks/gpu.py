@@ -22,8 +22,9 @@ from enet_ros.benchmark.machine import describe_machine
 from enet_ros.benchmark.measure import measure, warm_up
 from enet_ros.benchmark.networks import load_networks, street_frames
 from enet_ros.config import ModelConfig
-from enet_ros.engines.engine import choose_engine
-from enet_ros.engines.graph import InferenceGraph, InferenceSpec
+from enet_ros.engines.engine import build_engine
+from enet_ros.engines.graph import InferenceGraph
+from enet_ros.engines.inference_spec import InferenceSpec
 
 SIZES = (480, 320), (640, 360), (1280, 720), (1920, 1080)
 PRECISIONS = 'float32', 'float16'
@@ -149,7 +150,7 @@ def eager(network, spec, size, precision):
 
 def graph(network, spec, size, precision):
     """Return the engine torch."""
-    engine = choose_engine(network, spec, InferenceSpec(*size), ModelConfig(
+    engine = build_engine(network, spec, InferenceSpec(*size), ModelConfig(
         engine='torch', device='cuda', precision=precision))
     return lambda image: engine.infer(image, False)[0]
 

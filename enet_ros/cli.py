@@ -222,7 +222,7 @@ def _load_segmenter(options):
 def _what_runs(options, segmenter):
     width, height = segmenter.size
     engine = segmenter.engine
-    return (f'{options.path} on {engine.name} ({engine.reason}), network size '
+    return (f'{options.path} on {engine.name} ({segmenter.engine_reason}), network size '
             f'{width}x{height}')
 
 

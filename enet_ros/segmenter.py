@@ -1,73 +1,107 @@
-"""From an image to a segmentation, in the order of the work."""
+"""Segmentation of single images with one model: the entry point for Python programs.
 
+    from enet_ros.segmenter import Segmenter
+
+    segmenter = Segmenter.load('enet_camvid')
+    labels = segmenter(image).labels
+"""
+
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
-from enet_ros.engines.engine import choose_engine
-from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.engine import Engine, build_engine, choose_engine
+from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.errors import BadInput
 from enet_ros.images.preprocess import network_input
+from enet_ros.labels import LabelSet
 from enet_ros.models import checkpoint
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.network import Network
 from enet_ros.timing import StageTimer
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What the network says of one image.
+    """The prediction for one image. The Segmenter's next call may overwrite the arrays.
 
-    labels uint8 (h, w) class ids; confidence uint8 (h, w), 255 x the top class's softmax
-    probability, or None where it was not asked for; timings in milliseconds by stage. h and w
-    are the Segmenter's output size. The arrays may be written over by the next call.
+    labels: class ids, uint8 (h, w) with the Segmenter's output size.
+    confidence: 255 times the softmax probability of each label, uint8 (h, w), or None if it was
+        not requested.
+    timings: milliseconds by stage, 'preprocessing' and 'inference'.
     """
 
-    labels: np.ndarray
-    confidence: np.ndarray | None
-    timings: dict
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.uint8] | None
+    timings: dict[str, float]
 
 
 class Segmenter:
-    """Segments images with one model on one engine.
+    """Segment images with one network on one engine.
 
-    width and height (pixels) are the network's input size; 0 takes the model's own. output_size
-    (width, height) is that of the answers; None takes the network's. filter is an InferenceSpec's.
-    settings are those of a ModelConfig.
+    network: a trained network, in evaluation mode.
+    spec: what its checkpoint says of it.
+    width, height: input size of the network, pixels; 0 means the model's own. Images of other
+        sizes are resized.
+    output_size: (width, height) of the predictions, pixels; None means the input size.
+    filter: how predictions get the output size, 'nearest' or 'linear', as in InferenceSpec.
+    clock: returns seconds, for the timings.
+    settings: fields of ModelConfig, such as engine='torch' or device='cpu'.
+
+    Attributes: `labels` (the classes), `size` (width, height of the network's input), `engine`
+    and `engine_reason` (why that engine was chosen).
     """
 
-    def __init__(self, model, spec, width=0, height=0, output_size=None, filter='nearest',
-                 clock=time.perf_counter, **settings):
-        self.labels = spec.labels
+    def __init__(self, network: Network, spec: ModelSpec, width: int = 0, height: int = 0,
+                 output_size: tuple[int, int] | None = None, filter: str = 'nearest',
+                 clock: Callable[[], float] = time.perf_counter, **settings: Any) -> None:
+        config = ModelConfig(**settings)
+        self.labels: LabelSet = spec.labels
         self.size = width or spec.width, height or spec.height
-        self.engine = choose_engine(model, spec, InferenceSpec(*self.size, *(output_size or ()),
-                                                      filter=filter), ModelConfig(**settings))
-        self.clock = clock
+        inference_spec = InferenceSpec(*self.size, *(output_size or (0, 0)), filter)
+        self.engine: Engine = build_engine(network, spec, inference_spec, config)
+        self.engine_reason = choose_engine(config).reason
+        self._clock = clock
 
     @classmethod
-    def load(cls, path, **settings):
-        """Make a Segmenter from a checkpoint file or the name of a shipped model."""
+    def load(cls, path: str | os.PathLike[str], **settings: Any) -> 'Segmenter':
+        """Load a checkpoint file, or a shipped model by its name, such as 'enet_camvid'.
+
+        settings: further arguments of Segmenter. Raise BadInput if the file is missing or
+        damaged, or this machine does not support the settings.
+        """
         return cls(*checkpoint.load(path), **settings)
 
-    def warm_up(self, confidence=False):
-        """Run the network on an empty image, so that the first frame is no slower.
+    def warm_up(self, confidence: bool = False) -> float:
+        """Segment a black image twice, so that the first real image takes no longer than others.
 
-        Return the milliseconds that it took.
+        Return the milliseconds that this took.
         """
-        start = self.clock()
-        blank = np.zeros((self.size[1], self.size[0], 3), np.uint8)
+        start = self._clock()
+        black = np.zeros((self.size[1], self.size[0], 3), np.uint8)
         for _ in range(2):
-            self(blank, confidence=confidence)
-        return 1e3 * (self.clock() - start)
+            self(black, confidence=confidence)
+        return 1e3 * (self._clock() - start)
 
-    def __call__(self, image, order='rgb', confidence=True):
-        """Segment an image, uint8 (H, W, 3) with channels in `order` 'rgb' or 'bgr'."""
+    def __call__(self, image: NDArray[np.uint8], order: str = 'rgb', confidence: bool = True
+                 ) -> Segmentation:
+        """Segment an image, uint8 (H, W, 3) of any size.
+
+        order: order of the image's channels, 'rgb' or 'bgr'.
+        confidence: whether to compute the confidence too.
+        """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise BadInput(f'image is {image.dtype} of shape {image.shape}; '
                            'it must be uint8 (height, width, 3) and not empty')
-        timer = StageTimer(self.clock)
+        timer = StageTimer(self._clock)
         with timer.stage('preprocessing'):
             network_image = network_input(image, *self.size, order)
         with timer.stage('inference'):
-            labels, certainty = self.engine.infer(network_image, confidence)
-        return Segmentation(labels, certainty, timer.milliseconds)
+            labels, probability = self.engine.infer(network_image, confidence)
+        return Segmentation(labels, probability, timer.milliseconds)

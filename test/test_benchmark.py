@@ -28,7 +28,7 @@ from enet_ros.benchmark.progress import Progress
 from enet_ros.benchmark.report import ReportFolder, markdown
 from enet_ros.benchmark.targets import targets
 from enet_ros.config import ENGINES
-from enet_ros.engines.engine import present
+from enet_ros.engines.engine import installed_engines
 from enet_ros.errors import BadInput
 from enet_ros.models import checkpoint
 from enet_ros.models.cost import cost_of
@@ -197,7 +197,7 @@ def test_pytorchs_own_pooling_gives_the_same_answer(tiny_model, street):
 
 def test_every_installed_engine_is_a_candidate(tiny_model, street):
     found = engines()
-    assert {each.name.split()[0] for each in found} == set(present()) - (
+    assert {each.name.split()[0] for each in found} == set(installed_engines()) - (
         set() if torch.cuda.is_available() else {'tensorrt'})
     assert [each.name for each in engines(['torch'], compiled=True)][:4] == [
         'torch cpu float32', 'torch cpu float32 compiled', 'torch cpu bfloat16',
@@ -234,7 +234,7 @@ def test_what_does_not_fit_is_left_out_and_said(tiny_model):
     for what in ('96x64', 'segnet at 64x48', "the camera's frame",
                  f'enet alone with {results["default_engine"]}'):
         assert left_out[what] == 'it does not fit into 0 s'
-    for name in set(ENGINES) - {'auto', *present()}:
+    for name in set(ENGINES) - {'auto', *installed_engines()}:
         assert name in left_out
     for row in results['sizes'][0]['rows']:
         assert row['architecture'] == 'enet' and row['frames'] >= 1
@@ -251,7 +251,7 @@ def test_what_does_not_fit_is_left_out_and_said(tiny_model):
 def test_absent_engines_are_named_with_what_to_install(tiny_model):
     network, spec = checkpoint.load(tiny_model)
     absent = absent_engines(network, spec)
-    assert absent.keys() == set(ENGINES) - {'auto', *present()}
+    assert absent.keys() == set(ENGINES) - {'auto', *installed_engines()}
     assert all('install' in reason for reason in absent.values())
     for name, reason in absent.items():
         with pytest.raises(BadInput) as error:

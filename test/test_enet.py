@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.engines.graph import fold
+from enet_ros.engines.graph import fold_batch_norms
 from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint_import import PYTORCH_ENET
 from enet_ros.models.enet import ENet, ENetLayout
@@ -97,7 +97,7 @@ def test_every_layout_answers_and_folds(options):
                 module.weight.fill_(0.4)
         network(image)
     network.eval()
-    folded = fold(copy.deepcopy(network))
+    folded = fold_batch_norms(copy.deepcopy(network))
     # All but the initial one, which stands behind a concatenation.
     assert sum(isinstance(module, nn.BatchNorm2d) for module in folded.modules()) == 1
     with torch.inference_mode():

@@ -50,7 +50,7 @@ def test_the_report_has_the_scores_of_the_deployed_network(camvid, tiny_model, t
     means = (f'mIoU {matrix.mean_iou():.4f}, class average accuracy '
              f'{matrix.class_average_accuracy():.4f}, global accuracy {matrix.accuracy():.4f}')
     assert f'camvid val, 5 frames: {means}\n' in printed
-    assert 'on torch cpu float32 (it was asked for), network size 80x56\n' in printed
+    assert 'on torch cpu float32 (requested), network size 80x56\n' in printed
     for name, iou in zip(CAMVID.names, matrix.iou()):
         expected = '-' if np.isnan(iou) else f'{iou:.4f}'
         assert any(line.split()[:2] == [name, expected] for line in printed.split('\n'))

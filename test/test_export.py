@@ -1,17 +1,16 @@
-"""Exported files hold plain operators, say what they are, and answer as their model does."""
+"""Exported files hold plain operators and metadata, and predict as their model does."""
 
-import subprocess
-import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from enet_ros.cli import main
-from enet_ros.engines import export
-from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines import export, onnx_graph
+from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import to_onnx
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
@@ -49,9 +48,9 @@ def model(request, tiny_model, tmp_path, monkeypatch):
     return tmp_path / 'segnet.safetensors'
 
 
-def runs(runtime, graph):
-    """Return the graph's answers as a function of an image."""
-    run = getattr(export, f'_{runtime}')(graph)
+def load(runtime, graph):
+    """Return a function from an image to the graph's outputs."""
+    run = getattr(export, f'_load_into_{runtime}')(graph)
     return lambda image: run(image[None])
 
 
@@ -61,11 +60,11 @@ def sizes(values):
 
 
 @pytest.mark.parametrize('dynamic', [False, True], ids=['static', 'dynamic'])
-def test_the_file_is_whole_and_plain(model, tmp_path, dynamic):
+def test_the_file_is_valid_and_has_plain_operators_only(model, tmp_path, dynamic):
     out = tmp_path / 'model.onnx'
     width, height = (64, 96) if dynamic else (75, 61)
     assert export.export_model(model, out, width, height, confidence=True,
-                                   dynamic=dynamic) == (width, height)
+                               dynamic=dynamic) == (width, height)
     assert not list(tmp_path.glob('*.part'))
     file = onnx.load(out)
     onnx.checker.check_model(file, full_check=True)
@@ -95,12 +94,12 @@ def test_the_file_is_whole_and_plain(model, tmp_path, dynamic):
     with torch.inference_mode():
         probability, expected = network(x.permute(2, 0, 1)[None]).softmax(1)[0].max(0)
     for runtime in RUNTIMES:
-        labels, confidence = runs(runtime, out.read_bytes())(image)
+        labels, confidence = load(runtime, out.read_bytes())(image)
         assert (labels[0] == expected.numpy()).mean() > 0.999, runtime
         assert np.abs(confidence[0] - 255 * probability.numpy()).max() < 1, runtime
 
 
-def test_the_command_writes_once(tiny_model, tmp_path, capsys):
+def test_the_command_does_not_overwrite_a_file(tiny_model, tmp_path, capsys):
     out = tmp_path / 'tiny.onnx'
     arguments = ['export', str(tiny_model), '--out', str(out)]
     assert main(arguments) == 0
@@ -112,46 +111,46 @@ def test_the_command_writes_once(tiny_model, tmp_path, capsys):
     assert out.read_bytes() == before
 
 
-def test_a_graph_that_answers_otherwise_is_not_kept(tiny_model, tmp_path, monkeypatch):
+def test_a_graph_with_other_predictions_is_not_written(tiny_model, tmp_path, monkeypatch):
     other = ModelSpec(CAMVID).build().eval()
     monkeypatch.setattr(export, 'to_onnx',
                         lambda model, *settings: to_onnx(other, *settings))
-    with pytest.raises(BadInput, match='of a test image as the model does.*it is not written'):
+    with pytest.raises(BadInput, match='agrees with the model on .* nothing is written'):
         export.export_model(tiny_model, tmp_path / 'model.onnx')
     assert not list(tmp_path.iterdir())
 
 
-def test_a_dynamic_file_needs_whole_strides(tiny_model, tmp_path):
-    with pytest.raises(BadInput, match='in multiples of 8 pixels; give width and height such'):
+def test_a_dynamic_file_needs_a_multiple_of_the_stride(tiny_model, tmp_path):
+    with pytest.raises(BadInput, match='a multiple of 8 pixels; choose such a width and height'):
         export.export_model(tiny_model, tmp_path / 'model.onnx', 75, 61, dynamic=True)
 
 
 @pytest.mark.parametrize('hidden, complaint', [
     (['onnx'], 'needs the package onnx; pip install onnx'),
-    (['onnxruntime', 'openvino'], 'package onnxruntime or openvino, and neither is installed'),
+    (['onnxruntime', 'openvino'], 'needs the package onnxruntime or openvino; pip install'),
 ])
-def test_absent_packages(tiny_model, tmp_path, monkeypatch, hidden, complaint):
-    monkeypatch.setattr(export, 'find_spec',
-                        lambda name: None if name in hidden else find_spec(name))
+def test_missing_packages_are_named(tiny_model, tmp_path, monkeypatch, hidden, complaint):
+    for module in (export, onnx_graph):
+        monkeypatch.setattr(module, 'find_spec',
+                            lambda name: None if name in hidden else find_spec(name))
     with pytest.raises(BadInput, match=complaint):
         export.export_model(tiny_model, tmp_path / 'model.onnx')
 
 
-def test_a_file_that_cannot_be_written(tiny_model, tmp_path):
+def test_a_file_that_cannot_be_written_is_an_error(tiny_model, tmp_path):
     out = tmp_path / 'absent' / 'model.onnx'
     with pytest.raises(BadInput, match=f'cannot write {out}: No such file'):
         export.export_model(tiny_model, out)
 
 
-def test_engines_get_their_graph_without_the_package(tiny_model):
-    program = f"""
-import sys
-sys.modules.update(onnx=None, onnxscript=None)
-from enet_ros.models import checkpoint
-from enet_ros.engines.graph import InferenceSpec
-from enet_ros.engines.onnx_graph import to_onnx
-sys.stdout.buffer.write(to_onnx(*checkpoint.load({str(tiny_model)!r}), InferenceSpec(64, 48)))
-"""
-    graph = subprocess.run([sys.executable, '-c', program], cwd=Path(__file__).parent.parent,
-                           check=True, capture_output=True, timeout=600).stdout
-    assert graph == to_onnx(*checkpoint.load(tiny_model), InferenceSpec(64, 48))
+def test_graphs_can_be_exported_in_two_threads_at_once(tiny_model):
+    model, inference_spec = checkpoint.load(tiny_model), InferenceSpec(64, 48)
+    expected, barrier = to_onnx(*model, inference_spec), threading.Barrier(2)
+
+    def export_graph():
+        barrier.wait(60)
+        return to_onnx(*model, inference_spec)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(export_graph) for _ in range(2)]
+    assert [result.result() for result in results] == [expected, expected]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.engines.graph import fold
+from enet_ros.engines.graph import fold_batch_norms
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
 from enet_ros.models import checkpoint
@@ -84,7 +84,7 @@ def test_gradient_reaches_every_parameter(network):
 
 
 def test_folding_changes_no_answer(network):
-    folded = fold(copy.deepcopy(network))
+    folded = fold_batch_norms(copy.deepcopy(network))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     image = torch.rand(1, 3, 45, 64, dtype=torch.double)
     with torch.inference_mode():

@@ -19,7 +19,7 @@ class SlowedEngine:
 
     def __init__(self, engine, more):
         self.engine, self.more = engine, more
-        self.name, self.reason, self.task = engine.name, engine.reason, engine.task
+        self.name, self.inference_spec = engine.name, engine.inference_spec
 
     def infer(self, image, confidence):
         answer = self.engine.infer(image, confidence)

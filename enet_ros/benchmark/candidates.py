@@ -9,8 +9,8 @@ import torch
 
 from enet_ros.benchmark import peers
 from enet_ros.config import ENGINES, ModelConfig
-from enet_ros.engines.engine import choose_engine, present
-from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.engine import build_engine, installed_engines
+from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.errors import BadInput
 
 DEVICES = {'torch': ('cpu', 'cuda'), 'openvino': ('cpu',), 'onnxruntime': ('cpu', 'cuda'),
@@ -63,7 +63,7 @@ def engines(names=(), compiled=False, cache_folder=''):
     compute raises BadInput when it is made or first run. cache_folder is a ModelConfig's.
     """
     found = []
-    for name in names or present():
+    for name in names or installed_engines():
         for device in DEVICES[name]:
             if device == 'cuda' and not torch.cuda.is_available():
                 continue
@@ -104,9 +104,9 @@ def absent_engines(network, spec, cache_folder=''):
     """Return {name: reason} of the engines that this machine has not."""
     reasons = {}
     for name in ENGINES:
-        if name != 'auto' and name not in present():
+        if name != 'auto' and name not in installed_engines():
             try:
-                engine = choose_engine(network, spec, InferenceSpec(64, 64),
+                engine = build_engine(network, spec, InferenceSpec(64, 64),
                                        ModelConfig(engine=name, cache_folder=cache_folder))
                 engine.infer(np.zeros((64, 64, 3), np.uint8), False)
             except BadInput as error:
@@ -117,7 +117,7 @@ def absent_engines(network, spec, cache_folder=''):
 def default_engine(network, spec, names=()):
     """Return the name of the engine that `auto` takes on a CPU, or of the first of `names`."""
     config = ModelConfig(engine=names[0]) if names else ModelConfig(device='cpu')
-    return choose_engine(network, spec, InferenceSpec(64, 64), config).name
+    return build_engine(network, spec, InferenceSpec(64, 64), config).name
 
 
 def _without_precision(name):
@@ -126,5 +126,5 @@ def _without_precision(name):
 
 def _run_engine(name, cache_folder, network, spec, width, height, threads=0):
     config = ModelConfig(**engine_settings(name), threads=threads, cache_folder=cache_folder)
-    engine = choose_engine(network, spec, InferenceSpec(width, height), config)
+    engine = build_engine(network, spec, InferenceSpec(width, height), config)
     return lambda image: engine.infer(image, False)[0]

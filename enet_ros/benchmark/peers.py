@@ -1,16 +1,15 @@
 """What one would run without this package: functions, image uint8 (H, W, 3) RGB -> labels."""
 
 import copy
-import io
-import warnings
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from enet_ros.engines.graph import InferenceSpec, exchange_poolings
-from enet_ros.engines.onnx_graph import to_onnx
+from enet_ros.engines.graph import replace_poolings
+from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.onnx_graph import to_onnx, trace_to_onnx
 from enet_ros.errors import BadInput
 
 
@@ -97,14 +96,9 @@ def openvino_directly(network, spec, width, height, threads=0, precision='float3
 
 def plain_onnx(network, width, height):
     """Return the network as ONNX: `image` float32 (1, 3, H, W), normalised -> logits."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # that this exporter is the older one, and of tracing
-        # There is no export that all take with the poolings of the training.
-        network = exchange_poolings(copy.deepcopy(network).eval())
-        torch.onnx.export(network, (torch.zeros(1, 3, height, width),), file, dynamo=False,
-                          opset_version=17, input_names=['image'], output_names=['logits'])
-    return file.getvalue()
+    # There is no export that all take with the poolings of the training.
+    network = replace_poolings(copy.deepcopy(network).eval())
+    return trace_to_onnx(network, torch.zeros(1, 3, height, width), 'image', ['logits'])
 
 
 def _normalised(image, spec):
@@ -120,7 +114,7 @@ def _top(logits):
 
 def with_torch_pooling(network):
     """Return a copy that pools with PyTorch's own operators, as other implementations do."""
-    return exchange_poolings(copy.deepcopy(network).eval(), _TorchPool, _TorchUnpool)
+    return replace_poolings(copy.deepcopy(network).eval(), _TorchPool, _TorchUnpool)
 
 
 class _TorchPool(nn.Module):

@@ -1,10 +1,34 @@
-"""What the NVIDIA driver says of this machine."""
+"""The devices of this machine: the choice for PyTorch, and the name of the GPU."""
 
 import ctypes
 
+import torch
 
-def gpu_name():
-    """Return the name of the first NVIDIA GPU, or '' where there is none or no driver."""
+from enet_ros.config import DEVICES
+from enet_ros.errors import BadInput
+
+
+def torch_device(name: str) -> torch.device:
+    """Return the PyTorch device for 'auto', 'cpu' or 'cuda'.
+
+    'auto' selects CUDA if this build of PyTorch sees a GPU. Raise BadInput for unknown names, and
+    if CUDA is requested but not available.
+    """
+    if name not in DEVICES:
+        raise BadInput(f'unknown device {name!r}; choose one of {", ".join(DEVICES)}')
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    if name == 'cuda' and not torch.cuda.is_available():
+        raise BadInput('device cuda is requested, but this torch sees no CUDA GPU; install a '
+                       'CUDA build of torch and the NVIDIA driver, or choose device cpu')
+    return torch.device(name)
+
+
+def gpu_name() -> str:
+    """Return the name of the first NVIDIA GPU, or '' if there is no GPU or no driver.
+
+    The driver is asked directly: PyTorch may be a CPU build where another runtime has CUDA.
+    """
     try:
         driver = ctypes.CDLL('libcuda.so.1')
     except OSError:

@@ -1,122 +1,154 @@
-"""What every engine offers, and the one place that chooses among them."""
+"""The interface of inference engines, and the choice among them."""
 
 import ctypes
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
 from enet_ros.engines.device import gpu_name
-from enet_ros.engines.graph import InferenceSpec
+from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.network import Network
 
-# Module, class and package of each engine; modules are imported when their engine is made. A
-# package's build for GPUs is imported by the name of the other.
-MAKERS = {
-    'torch': ('enet_ros.engines.torch_engine', 'TorchEngine', 'torch'),
-    'openvino': ('enet_ros.engines.openvino_engine', 'OpenVinoEngine', 'openvino'),
-    'onnxruntime': ('enet_ros.engines.onnxruntime_engine', 'OnnxRuntimeEngine', 'onnxruntime'),
-    'tensorrt': ('enet_ros.engines.onnxruntime_engine', 'TensorRtEngine', 'onnxruntime-gpu'),
-}
-
-TENSORRT = 'libnvinfer.so.10', 'libnvinfer.so.8'  # the latter on JetPack 5
+TENSORRT_LIBRARIES = 'libnvinfer.so.10', 'libnvinfer.so.8'  # the latter on JetPack 5
 
 
 class Engine(Protocol):
-    """A network made ready for one task.
+    """A network that is ready to segment images of one size.
 
-    name says what really runs, for logs and diagnostics: runtime, device and precision. reason
-    says why this engine was chosen.
+    Constructors take (network, spec, inference_spec, config), leave the network unchanged, and
+    raise BadInput for settings that the runtime or this machine does not support.
+
+    name: runtime, device and precision in use, for logs and diagnostics: 'openvino cpu float32'.
+    inference_spec: the sizes that the engine was built for.
+    """
+
+    name: str
+    inference_spec: InferenceSpec
+
+    def infer(self, image: NDArray[np.uint8], confidence: bool
+              ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """Segment one RGB image, uint8 (H, W, 3) of the engine's input size.
+
+        Return labels, uint8 (h, w) class ids, and the confidence, uint8 (h, w), which is 255
+        times the softmax probability of the label, or None if it is not requested. The next call
+        may overwrite both arrays. Raise BadInput for an image of another size.
+        """
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """The engine for a ModelConfig, and why it was chosen.
+
+    name: key of ENGINE_CLASSES.
+    reason: short text for logs and diagnostics.
     """
 
     name: str
     reason: str
-    task: InferenceSpec
-
-    def infer(self, image: np.ndarray, confidence: bool) -> tuple:
-        """Segment one image.
-
-        image uint8 (H, W, 3) RGB of the task's size -> labels uint8 (h, w), and confidence uint8
-        (h, w), 255 times the top class's softmax probability, or None where it was not asked
-        for. Both are the caller's until the next call.
-        """
 
 
-def choose_engine(model, spec, task, config=None):
-    """Return the engine that a ModelConfig asks for, made for a InferenceSpec.
+@dataclass(frozen=True)
+class EngineClass:
+    """Where an engine is defined, and the packages that it needs.
 
-    Raise BadInput where it is not to be had on this machine: there is no other in its place.
+    The module is imported only when the engine is built, because its runtime may be missing.
     """
-    config = config or ModelConfig()
-    name, reason = config.engine, 'it was asked for'
-    if name == 'auto':
-        name, reason = fastest(config.device)
-    module, kind, package = MAKERS[name]
-    if not _installed(package):
-        raise BadInput(f'engine {name} needs the package {package}; pip install {package}, or '
-                       f'choose one of {", ".join(present())}')
-    engine = getattr(import_module(module), kind)(model, spec, task, config)
-    engine.reason = reason
+
+    module: str
+    name: str
+    packages: tuple[str, ...]
+
+
+ENGINE_CLASSES = {
+    'torch': EngineClass('enet_ros.engines.torch_engine', 'TorchEngine', ('torch',)),
+    'openvino': EngineClass('enet_ros.engines.openvino_engine', 'OpenVinoEngine',
+                            ('openvino', 'onnx')),
+    'onnxruntime': EngineClass('enet_ros.engines.onnxruntime_engine', 'OnnxRuntimeEngine',
+                               ('onnxruntime', 'onnx')),
+    'tensorrt': EngineClass('enet_ros.engines.onnxruntime_engine', 'TensorRtEngine',
+                            ('onnxruntime-gpu', 'onnx')),
+}
+
+
+def build_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+                 config: ModelConfig) -> Engine:
+    """Build the engine that `config` selects.
+
+    Raise BadInput if a package is missing or the engine does not support the settings on this
+    machine; no other engine replaces it.
+    """
+    name = choose_engine(config).name
+    engine_class = ENGINE_CLASSES[name]
+    if missing := [package for package in engine_class.packages if not _is_installed(package)]:
+        raise BadInput(f'engine {name} needs the package {" and ".join(missing)}; '
+                       f'pip install {" ".join(missing)}, or choose one of '
+                       f'{", ".join(installed_engines())}')
+    constructor = getattr(import_module(engine_class.module), engine_class.name)
+    engine: Engine = constructor(network, spec, inference_spec, config)
     return engine
 
 
-def fastest(device):
-    """Return the name of the fastest engine for a device setting, and why it is that."""
-    if device != 'cpu':
+def choose_engine(config: ModelConfig) -> EngineChoice:
+    """Return the engine that `config` names, or the fastest one for its device if it is 'auto'."""
+    if config.engine != 'auto':
+        return EngineChoice(config.engine, 'requested')
+    if config.device != 'cpu':
         if torch.cuda.is_available():
-            return 'torch', 'this torch sees a CUDA GPU'
-        if 'tensorrt' in present():
-            return 'tensorrt', 'ONNX Runtime has TensorRT'
-        if _provides('CUDA'):
-            return 'onnxruntime', 'ONNX Runtime has CUDA, and this torch sees no CUDA GPU'
-        if device == 'cuda':
-            return 'torch', 'no other may see a CUDA GPU'
-    if device == 'cpu':
-        why_cpu = 'device cpu was asked for'
+            return EngineChoice('torch', 'this torch sees a CUDA GPU')
+        if _tensorrt_is_usable():
+            return EngineChoice('tensorrt', 'ONNX Runtime has TensorRT')
+        if _has_provider('CUDA'):
+            return EngineChoice('onnxruntime',
+                                'ONNX Runtime has CUDA, and this torch sees no CUDA GPU')
+        if config.device == 'cuda':
+            return EngineChoice('torch', 'no other installed runtime has CUDA')
+    if config.device == 'cpu':
+        reason = 'device cpu is requested'
     elif gpu := gpu_name():
-        why_cpu = f'no installed runtime can use the GPU {gpu}'
+        reason = f'no installed runtime can use the GPU {gpu}'
     else:
-        why_cpu = 'there is no GPU'
-    if find_spec('openvino'):
-        return 'openvino', f'{why_cpu}, and openvino is installed'
-    return 'torch', f'{why_cpu}, and openvino, which is faster, is not installed'
+        reason = 'there is no GPU'
+    if _is_installed('openvino'):
+        return EngineChoice('openvino', f'{reason}, and openvino is installed')
+    return EngineChoice('torch', f'{reason}, and openvino, which is faster, is not installed')
 
 
-def present():
-    """Return the names of the engines that this machine has."""
-    return [name for name, (_, _, package) in MAKERS.items()
-            if _installed(package)
-            and (name != 'tensorrt' or _provides('Tensorrt') and _tensorrt_loads())]
+def installed_engines() -> list[str]:
+    """Return the names of the engines whose packages and libraries this machine has."""
+    return [name for name, engine_class in ENGINE_CLASSES.items()
+            if all(map(_is_installed, engine_class.packages))
+            and (name != 'tensorrt' or _tensorrt_is_usable())]
 
 
-def _installed(package):
+def _is_installed(package: str) -> bool:
+    # A package's build for GPUs is imported by the name of its build for CPUs.
     return find_spec(package.removesuffix('-gpu')) is not None
 
 
-def _provides(provider):
-    """Tell whether ONNX Runtime has a provider for GPUs, and this machine a GPU."""
-    if not _installed('onnxruntime') or not gpu_name():
+def _has_provider(provider: str) -> bool:
+    """Return whether ONNX Runtime has an execution provider for GPUs, and this machine a GPU."""
+    if not _is_installed('onnxruntime') or not gpu_name():
         return False
     import onnxruntime
     return f'{provider}ExecutionProvider' in onnxruntime.get_available_providers()
 
 
-def _tensorrt_loads():
-    """Tell whether TensorRT is there: ONNX Runtime says only whether it was built for it."""
-    for library in TENSORRT:
-        try:
-            ctypes.CDLL(library)
-        except OSError:
-            continue
-        return True
-    return False
+def _tensorrt_is_usable() -> bool:
+    # ONNX Runtime lists the provider if it was built with it, even if TensorRT is missing.
+    return _has_provider('Tensorrt') and any(map(_loads, TENSORRT_LIBRARIES))
 
 
-def require_size(image, task):
-    """Raise BadInput where an image is not of the size that a task's engine was made for."""
-    if image.shape != (task.height, task.width, 3):
-        raise BadInput(f'image is of shape {image.shape}, the engine was made for '
-                       f'{task.width}x{task.height}; resize the image, or make another engine')
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

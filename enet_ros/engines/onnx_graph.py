@@ -1,94 +1,102 @@
-"""A network and its task as an ONNX graph, of operators that every runtime has."""
+"""Export of the inference graph to ONNX, with operators that every runtime supports."""
 
 import hashlib
-import io
-import sys
+import tempfile
+import threading
 import warnings
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
-from enet_ros import models
 from enet_ros.engines import graph
-from enet_ros.engines.cache import cached
+from enet_ros.engines.cache import load_or_build
 from enet_ros.engines.graph import InferenceGraph
+from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.network import Network
 
 OPSET = 17
 INPUT, OUTPUTS = 'image', ('labels', 'confidence')
 
+_exporting = threading.Lock()  # PyTorch's exporter keeps its state in the process
 
-def to_onnx(model, spec, task, confidence=False, dynamic=False):
-    """Return an ONNX file's bytes: image uint8 (1, H, W, 3) RGB -> labels uint8 (1, h, w).
 
-    A second output is the confidence, uint8 (1, h, w), where it is asked for. A dynamic graph
-    takes any H and W that are multiples of the architecture's stride, and answers at that size.
+def to_onnx(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+            confidence: bool = False, dynamic: bool = False) -> bytes:
+    """Return an ONNX file: image uint8 (1, H, W, 3) RGB -> labels uint8 (1, h, w).
+
+    With `confidence` there is a second output, uint8 (1, h, w). A dynamic graph takes any H and W
+    that are multiples of the network's stride, and its outputs have that size. Raise BadInput if
+    the package onnx is missing or a dynamic graph cannot have these sizes.
     """
-    stride = model.stride
-    if dynamic and (task.scales or task.width % stride or task.height % stride):
-        raise BadInput(f'a graph of any size answers at the size of its image, in multiples of '
-                       f'{stride} pixels; give width and height such, and no output size')
-    outputs = OUTPUTS[:1 + confidence]
-    image = torch.zeros(1, task.height, task.width, 3, dtype=torch.uint8)
-    file = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode(), _onnx_package():
-        # This exporter is deprecated for one that needs more packages and knows less of these
-        # operators; and it warns of sizes that become constants, as they shall.
+    stride = network.stride
+    if dynamic and (inference_spec.resizes or inference_spec.width % stride
+                    or inference_spec.height % stride):
+        raise BadInput('the outputs of a dynamic graph have the size of its image, a multiple of '
+                       f'{stride} pixels; choose such a width and height, and no output size')
+    inference_graph = InferenceGraph(network, spec, inference_spec, confidence)
+    image = torch.zeros(1, inference_spec.height, inference_spec.width, 3, dtype=torch.uint8)
+    return trace_to_onnx(_FloatInside(inference_graph), image, INPUT,
+                         OUTPUTS if confidence else OUTPUTS[:1], dynamic)
+
+
+def trace_to_onnx(module: torch.nn.Module, image: torch.Tensor, input_name: str,
+                  output_names: Sequence[str], dynamic: bool = False) -> bytes:
+    """Return a module as an ONNX file, traced with one input.
+
+    With `dynamic`, the axes 1 and 2 of input and outputs may have any size. Raise BadInput if the
+    package onnx is missing.
+    """
+    if not find_spec('onnx'):
+        raise BadInput('the export to ONNX needs the package onnx; pip install onnx')
+    axes = {name: {1: 'height', 2: 'width'} for name in (input_name, *output_names)}
+    with (_exporting, warnings.catch_warnings(), torch.inference_mode(),
+          tempfile.TemporaryDirectory() as folder):
+        # PyTorch deprecates this exporter in favor of one that lacks some of these operators.
+        # It also warns that sizes become constants, which is intended.
         warnings.simplefilter('ignore')
-        torch.onnx.export(
-            _FromBytes(InferenceGraph(model, spec, task, confidence)), (image,), file,
-            dynamo=False, opset_version=OPSET, input_names=[INPUT], output_names=list(outputs),
-            dynamic_axes={name: {1: 'height', 2: 'width'} for name in (INPUT, *outputs)}
-            if dynamic else None)
-    return file.getvalue()
+        file = Path(folder, 'graph.onnx')
+        torch.onnx.export(module, (image,), str(file), dynamo=False, opset_version=OPSET,
+                          input_names=[input_name], output_names=list(output_names),
+                          dynamic_axes=axes if dynamic else None)
+        return file.read_bytes()
 
 
-class _FromBytes(torch.nn.Module):
-    """A deployment that has no bytes inside, which TensorRT allows at a graph's ends only."""
+class _FloatInside(torch.nn.Module):
+    """An inference graph without bytes inside: TensorRT allows them only at a graph's ends."""
 
-    def __init__(self, deployment):
+    def __init__(self, inference_graph: InferenceGraph) -> None:
         super().__init__()
-        self.deployment = deployment
+        self.inference_graph = inference_graph
 
-    def forward(self, image):
-        return self.deployment(image.float())
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.inference_graph(image.float())
 
 
-@contextmanager
-def _onnx_package():
-    """Let torch's exporter run where the package onnx is not installed.
+def cached_onnx(folder: Path | None, network: Network, spec: ModelSpec,
+                inference_spec: InferenceSpec, confidence: bool = False) -> bytes:
+    """Return the result of `to_onnx`, stored in a cache folder."""
+    name = f'{graph_digest(network, spec, inference_spec, confidence)}.onnx'
+    return load_or_build(folder, name,
+                         lambda: to_onnx(network, spec, inference_spec, confidence))
 
-    It reads the finished graph with that package, only to look for functions in it, and these
-    graphs have none.
+
+def graph_digest(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+                 *more: object) -> str:
+    """Return 24 hexadecimal digits that depend on everything that the graph depends on.
+
+    more: what else the digest is to depend on.
     """
-    if find_spec('onnx'):
-        yield
-        return
-    nothing = SimpleNamespace(graph=SimpleNamespace(node=()))
-    sys.modules['onnx'] = SimpleNamespace(load_model_from_string=lambda data: nothing)
-    try:
-        yield
-    finally:
-        del sys.modules['onnx']
-
-
-def cached_onnx(folder, model, spec, task, confidence=False):
-    """Return what `to_onnx` does, kept in a cache folder."""
-    return cached(folder, f'{digest(model, spec, task, confidence)}.onnx',
-                  lambda: to_onnx(model, spec, task, confidence))
-
-
-def digest(model, spec, task, *more):
-    """Return a short name for a model's graph: it changes with all that the graph depends on."""
-    total = hashlib.sha256(repr((torch.__version__, OPSET, spec.architecture,
-                                 spec.architecture_options, spec.mean, spec.std, task, more)
-                                ).encode())
-    for name, value in model.state_dict().items():
-        total.update(name.encode())
-        total.update(value.numpy().tobytes())
-    for source in (__file__, graph.__file__, *sorted(Path(models.__path__[0]).glob('*.py'))):
-        total.update(Path(source).read_bytes())
-    return total.hexdigest()[:24]
+    sha256 = hashlib.sha256(repr((torch.__version__, OPSET, spec.architecture,
+                                  spec.architecture_options, spec.mean, spec.std, inference_spec,
+                                  more)).encode())
+    for name, value in network.state_dict().items():
+        sha256.update(name.encode())
+        sha256.update(value.numpy().tobytes())
+    models = Path(__file__).parents[1] / 'models'
+    for source in (Path(__file__), Path(graph.__file__), *sorted(models.glob('*.py'))):
+        sha256.update(source.read_bytes())
+    return sha256.hexdigest()[:24]

@@ -1,150 +1,195 @@
-"""Inference with ONNX Runtime: on a CPU, or on an NVIDIA GPU by CUDA or TensorRT."""
+"""Inference with ONNX Runtime: on a CPU, or on an NVIDIA GPU with CUDA or TensorRT."""
 
 import shutil
 import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.device import gpu_name
-from enet_ros.engines.engine import require_size
-from enet_ros.engines.onnx_graph import INPUT, cached_onnx, digest
+from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.onnx_graph import INPUT, cached_onnx, graph_digest
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.network import Network
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+Provider = tuple[str, dict[str, str | bool]]  # name and options
 
 PROVIDERS = {'cpu': 'CPUExecutionProvider', 'cuda': 'CUDAExecutionProvider',
              'tensorrt': 'TensorrtExecutionProvider'}
-# By default CUDA may round the factors of convolutions to ten bits.
-CUDA = PROVIDERS['cuda'], {'use_tf32': '0'}
+CPU: Provider = PROVIDERS['cpu'], {}
+CUDA: Provider = PROVIDERS['cuda'], {'use_tf32': '0'}  # TF32 is on by default
 
 
-class OnnxRuntimeEngine:
-    """The deployed network in float32, on a CPU or by CUDA.
+class _SessionEngine(ABC):
+    """What both engines of ONNX Runtime share: a session each without and with confidence.
 
-    Device auto is cuda where there are a GPU and that provider. The graphs with and without
-    confidence are loaded when they are first asked for. That raises BadInput where the provider
-    does not start: there is no other in its place.
+    A session starts when it is first used. That raises BadInput if the execution provider does
+    not start; no other provider replaces it.
     """
 
-    def __init__(self, model, spec, task, config):
+    def __init__(self, name: str, provider: str, network: Network, spec: ModelSpec,
+                 inference_spec: InferenceSpec, config: ModelConfig) -> None:
+        _require_provider(provider)
+        self.name = name
+        self.inference_spec = inference_spec
+        self._network, self._spec, self._threads = network, spec, config.threads
+        self._cache_folder = cache_folder(config.cache_folder)
+        self._sessions: dict[bool, InferenceSession] = {}
+
+    def infer(self, image: NDArray[np.uint8], confidence: bool
+              ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        self.inference_spec.check_image(image)
+        confidence = bool(confidence)
+        if confidence not in self._sessions:
+            self._sessions[confidence] = self._load(confidence)
+        outputs = self._sessions[confidence].run(None, {INPUT: image[None]})
+        labels, *rest = (output[0] for output in outputs)
+        return labels, rest[0] if rest else None
+
+    @abstractmethod
+    def _load(self, confidence: bool) -> 'InferenceSession':
+        """Start the session with or without confidence."""
+
+    def _start(self, confidence: bool, providers: list[Provider]) -> 'InferenceSession':
+        graph = cached_onnx(self._cache_folder, self._network, self._spec, self.inference_spec,
+                            confidence)
+        return start_session(graph, providers, self._threads)
+
+
+class OnnxRuntimeEngine(_SessionEngine):
+    """The inference graph in float32, on a CPU or with CUDA.
+
+    Device 'auto' is cuda if this machine has a GPU and ONNX Runtime the CUDA provider.
+
+    network: the trained network; it is not changed.
+    spec: what the network's checkpoint says of it.
+    inference_spec: input and output size.
+    config: device, precision, threads and cache_folder are used.
+    """
+
+    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+                 config: ModelConfig) -> None:
         if config.precision not in ('auto', 'float32'):
-            raise BadInput(f'engine onnxruntime computes in float32, and precision '
-                           f'{config.precision} was asked for; choose precision auto, or another '
+            raise BadInput('engine onnxruntime supports float32 only, and precision '
+                           f'{config.precision} is requested; choose precision auto, or another '
                            'engine')
         device = config.device
         if device == 'auto':
-            device = 'cuda' if PROVIDERS['cuda'] in _available() and gpu_name() else 'cpu'
-        self._prepare(model, spec, task, config, device, f'onnxruntime {device} float32')
-        self.providers = [CUDA] if device == 'cuda' else [(PROVIDERS['cpu'], {})]
+            has_cuda = PROVIDERS['cuda'] in _available_providers() and gpu_name()
+            device = 'cuda' if has_cuda else 'cpu'
+        super().__init__(f'onnxruntime {device} float32', PROVIDERS[device], network, spec,
+                         inference_spec, config)
+        self._providers = [CUDA if device == 'cuda' else CPU]
 
-    def infer(self, image, confidence):
-        require_size(image, self.task)
-        confidence = bool(confidence)
-        if confidence not in self.sessions:
-            self.sessions[confidence] = self._load(confidence)
-        answers = self.sessions[confidence].run(None, {INPUT: image[None]})
-        labels, *rest = (answer[0] for answer in answers)
-        return labels, rest[0] if rest else None
-
-    def _prepare(self, model, spec, task, config, provider, name):
-        _require_provider(PROVIDERS[provider])
-        self.name, self.task, self.threads = name, task, config.threads
-        self.source = model, spec, task
-        self.folder = cache_folder(config.cache_folder)
-        self.sessions = {}
-
-    def _load(self, confidence):
-        return self._start(confidence, self.providers)
-
-    def _start(self, confidence, providers):
-        graph = cached_onnx(self.folder, *self.source, confidence)
-        return start_session(graph, providers, self.threads)
+    def _load(self, confidence: bool) -> 'InferenceSession':
+        return self._start(confidence, self._providers)
 
 
-class TensorRtEngine(OnnxRuntimeEngine):
-    """The deployed network compiled by TensorRT for this machine's GPU.
+class TensorRtEngine(_SessionEngine):
+    """The inference graph compiled by TensorRT for this machine's GPU.
 
-    Precision auto is float16. In float32 TensorRT may round the factors of products to ten bits
-    (TF32): ONNX Runtime has no option against it, only the environment's NVIDIA_TF32_OVERRIDE=0.
-    Compiling takes minutes; its result is kept in the cache folder.
+    Precision 'auto' is float16. In float32 TensorRT may use TF32; ONNX Runtime has no option to
+    disable it, only the environment variable NVIDIA_TF32_OVERRIDE=0. Compilation takes minutes;
+    the result is stored in the cache folder. Arguments are those of OnnxRuntimeEngine.
     """
 
-    def __init__(self, model, spec, task, config):
+    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+                 config: ModelConfig) -> None:
         if config.device == 'cpu':
-            raise BadInput('engine tensorrt runs on NVIDIA GPUs, and device cpu was asked for; '
+            raise BadInput('engine tensorrt runs on NVIDIA GPUs, and device cpu is requested; '
                            'choose device cuda, or another engine')
         precision = 'float16' if config.precision == 'auto' else config.precision
         if precision not in ('float16', 'float32'):
-            raise BadInput(f'engine tensorrt does not compute in {precision}; choose precision '
+            raise BadInput(f'engine tensorrt does not support {precision}; choose precision '
                            'float16 or float32')
-        self.half = precision == 'float16'
-        self._prepare(model, spec, task, config, 'tensorrt', f'tensorrt cuda {precision}')
+        super().__init__(f'tensorrt cuda {precision}', PROVIDERS['tensorrt'], network, spec,
+                         inference_spec, config)
+        self._float16 = precision == 'float16'
 
-    def _load(self, confidence):
-        options, folder = {'trt_fp16_enable': self.half}, self._engine_folder(confidence)
+    def _load(self, confidence: bool) -> 'InferenceSession':
+        options: dict[str, str | bool] = {'trt_fp16_enable': self._float16}
+        folder = self._engine_folder(confidence)
         if folder:
             options.update(trt_engine_cache_enable=True, trt_engine_cache_path=str(folder),
                            trt_timing_cache_enable=True, trt_timing_cache_path=str(folder))
-        # Operators that TensorRT leaves out, such as those on bytes, stay on the GPU.
-        providers = [(PROVIDERS['tensorrt'], options), CUDA]
+        # Operators that TensorRT does not support, such as those on bytes, stay on the GPU.
+        providers: list[Provider] = [(PROVIDERS['tensorrt'], options), CUDA]
         if folder and any(folder.glob('*.engine')):
             try:
                 return self._start(confidence, providers)
             except BadInput as error:
-                logger.warning('what TensorRT kept in %s does not load: %s', folder, error)
+                logger.warning('the TensorRT engine in %s does not load: %s', folder, error)
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
-        logger.info('TensorRT compiles the network for %dx%d on this GPU; that may take minutes',
-                 self.task.width, self.task.height)
+        logger.info('TensorRT is compiling the network for %dx%d on this GPU; this may take '
+                    'minutes', self.inference_spec.width, self.inference_spec.height)
         start = time.perf_counter()
         session = self._start(confidence, providers)
         logger.info('TensorRT compiled the network in %.0f s', time.perf_counter() - start)
         return session
 
-    def _engine_folder(self, confidence):
-        """Return the folder of what TensorRT builds for one graph; None if nothing is kept."""
-        if self.folder is None:
+    def _engine_folder(self, confidence: bool) -> Path | None:
+        """Return the folder for TensorRT's engine of one graph, or None without a cache folder."""
+        if self._cache_folder is None:
             return None
         import onnxruntime
-        name = digest(*self.source, confidence, onnxruntime.__version__, gpu_name(), self.half)
-        return cache_folder(self.folder / 'tensorrt' / name)
+        name = graph_digest(self._network, self._spec, self.inference_spec, confidence,
+                            onnxruntime.__version__, gpu_name(), self._float16)
+        return cache_folder(self._cache_folder / 'tensorrt' / name)
 
 
-def start_session(graph, providers, threads=0):
-    """Return an ONNX Runtime session of a graph's bytes that runs on the first of `providers`.
+def start_session(graph: bytes, providers: list[Provider], threads: int = 0
+                  ) -> 'InferenceSession':
+    """Start an ONNX Runtime session that runs on the first of `providers`.
 
-    providers are pairs of a name and its options. Raise BadInput where the first does not start.
+    Raise BadInput if that provider does not start.
+
+    graph: content of an ONNX file.
+    providers: execution providers; the later ones run what the first does not support.
+    threads: number of threads on a CPU; 0 means one per core.
     """
     import onnxruntime
-    wanted = providers[0][0]
-    if wanted != PROVIDERS['cpu'] and hasattr(onnxruntime, 'preload_dlls'):
-        onnxruntime.preload_dlls()  # CUDA's libraries, where pip installed them
+    provider = providers[0][0]
+    if provider != PROVIDERS['cpu'] and hasattr(onnxruntime, 'preload_dlls'):
+        onnxruntime.preload_dlls()  # CUDA's libraries as pip installs them
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # it warns of operators that are placed on a CPU on purpose
+    options.log_severity_level = 3  # no warnings of operators that are on a CPU on purpose
+    remedy = ('install the driver, CUDA, cuDNN and TensorRT that onnxruntime '
+              f'{onnxruntime.__version__} needs, or choose device cpu or engine torch')
     try:
         session = onnxruntime.InferenceSession(graph, options, providers, enable_fallback=0)
-    except Exception as error:  # each provider has its own
-        raise BadInput(f'{wanted} does not start: {" ".join(str(error).split())}; install the '
-                       f'CUDA, cuDNN and TensorRT that onnxruntime {onnxruntime.__version__} '
-                       'needs, or choose device cpu or engine torch') from error
-    if session.get_providers()[0] != wanted:
-        raise BadInput(f'{wanted} does not start, for the reason that ONNX Runtime prints; '
-                       'install the driver, CUDA, cuDNN and TensorRT that onnxruntime '
-                       f'{onnxruntime.__version__} needs, or choose device cpu or engine torch')
+    except Exception as error:  # each provider has its own exceptions
+        raise BadInput(f'{provider} does not start: {" ".join(str(error).split())}; '
+                       f'{remedy}') from error
+    if session.get_providers()[0] != provider:
+        raise BadInput(f'{provider} does not start, for the reason that ONNX Runtime prints; '
+                       f'{remedy}')
     session.disable_fallback()
     return session
 
 
-def _require_provider(wanted):
-    if wanted not in _available():
-        raise BadInput(f'this ONNX Runtime has no {wanted}; install onnxruntime-gpu in place of '
-                       'onnxruntime, on a Jetson the build for its JetPack, or choose '
+def _require_provider(provider: str) -> None:
+    if provider not in _available_providers():
+        raise BadInput(f'this ONNX Runtime has no {provider}; replace the package onnxruntime by '
+                       'onnxruntime-gpu (on a Jetson, by the build for its JetPack), or choose '
                        'device cpu or engine torch')
 
 
-def _available():
+def _available_providers() -> list[str]:
     try:
         import onnxruntime
     except ImportError as error:
-        raise BadInput(f'the package onnxruntime cannot be loaded: {error}; install it again, or '
+        raise BadInput(f'the package onnxruntime cannot be imported: {error}; reinstall it, or '
                        'choose engine torch') from error
     return onnxruntime.get_available_providers()

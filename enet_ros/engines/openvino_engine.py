@@ -1,60 +1,80 @@
 """Inference with OpenVINO on a CPU."""
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
-from enet_ros.engines.engine import require_size
+from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import cached_onnx
 from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.network import Network
 
-PRECISIONS = {'float32': 'f32', 'bfloat16': 'bf16'}
+if TYPE_CHECKING:
+    from openvino import InferRequest
+
+PRECISION_HINTS = {'float32': 'f32', 'bfloat16': 'bf16'}
 
 
 class OpenVinoEngine:
-    """The deployed network compiled by OpenVINO.
+    """The inference graph compiled by OpenVINO.
 
-    Precision auto is bfloat16 on processors that have it in hardware, else float32. The graphs
-    with and without confidence are compiled when they are first asked for.
+    Precision 'auto' is bfloat16 on processors with bfloat16 instructions, else float32. The
+    graphs with and without confidence are each compiled when first used.
+
+    network: the trained network; it is not changed.
+    spec: what the network's checkpoint says of it.
+    inference_spec: input and output size.
+    config: device, precision, threads and cache_folder are used.
     """
 
-    def __init__(self, model, spec, task, config):
+    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+                 config: ModelConfig) -> None:
         if config.device == 'cuda':
-            raise BadInput('engine openvino runs on CPUs, and device cuda was asked for; choose '
+            raise BadInput('engine openvino runs on CPUs, and device cuda is requested; choose '
                            'device cpu, or engine torch or tensorrt')
         try:
             import openvino
         except ImportError as error:
-            raise BadInput(f'the package openvino cannot be loaded: {error}; install it again, '
-                           'or choose engine torch') from error
-        self.task = task
+            raise BadInput(f'the package openvino cannot be imported: {error}; reinstall it, or '
+                           'choose engine torch') from error
         self.core = openvino.Core()
         capabilities = self.core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
         precision = config.precision
         if precision == 'auto':
             precision = 'bfloat16' if 'BF16' in capabilities else 'float32'
-        if precision not in PRECISIONS or (precision == 'bfloat16' and 'BF16' not in capabilities):
-            raise BadInput(f'engine openvino cannot compute {precision} on this processor; choose '
-                           'precision auto or float32')
-        self.settings = {'PERFORMANCE_HINT': 'LATENCY',
-                         'INFERENCE_PRECISION_HINT': PRECISIONS[precision]}
+        if (precision not in PRECISION_HINTS
+                or (precision == 'bfloat16' and 'BF16' not in capabilities)):
+            raise BadInput(f'engine openvino does not support {precision} on this processor; '
+                           'choose precision auto or float32')
+        self.settings: dict[str, str | int] = {
+            'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': PRECISION_HINTS[precision]}
         if config.threads:
             self.settings['INFERENCE_NUM_THREADS'] = config.threads
         self.name = f'openvino cpu {precision}'
-        self.source = model, spec, cache_folder(config.cache_folder)
-        self.requests = {}
+        self.inference_spec = inference_spec
+        self._network, self._spec = network, spec
+        self._cache_folder = cache_folder(config.cache_folder)
+        self._requests: dict[bool, InferRequest] = {}  # without and with confidence
 
-    def infer(self, image, confidence):
-        require_size(image, self.task)
-        # In a thread of OpenVINO's: in the caller's, the same work takes half as long again where
-        # the stack happens to lie badly.
+    def infer(self, image: NDArray[np.uint8], confidence: bool
+              ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        self.inference_spec.check_image(image)
         request = self._request(bool(confidence))
+        # In a thread of OpenVINO: in the caller's thread, an unfortunate alignment of the stack
+        # can make the same work take half as long again.
         request.start_async([image[None]], share_inputs=True)
         request.wait()
         labels, *rest = (tensor.data[0] for tensor in request.output_tensors)
         return labels, rest[0] if rest else None
 
-    def _request(self, confidence):
-        if confidence not in self.requests:
-            model, spec, folder = self.source
-            graph = self.core.read_model(cached_onnx(folder, model, spec, self.task, confidence))
+    def _request(self, confidence: bool) -> 'InferRequest':
+        if confidence not in self._requests:
+            graph = self.core.read_model(cached_onnx(
+                self._cache_folder, self._network, self._spec, self.inference_spec, confidence))
             compiled = self.core.compile_model(graph, 'CPU', self.settings)
-            self.requests[confidence] = compiled.create_infer_request()
-        return self.requests[confidence]
+            self._requests[confidence] = compiled.create_infer_request()
+        return self._requests[confidence]

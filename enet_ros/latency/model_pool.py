@@ -61,7 +61,7 @@ class ModelPool:
             'model': f'{self.path}, {len(self.labels)} classes of {self.labels.name}',
             'requested engine': f'{requested.engine} {requested.device} {requested.precision}',
             'engine': engine.name,
-            'engine reason': engine.reason,
+            'engine reason': self.segmenter.engine_reason,
             'network sizes': ' '.join(f'{width}x{height}' for width, height in self.segmenters),
             'load time': f'{self.load_ms:.0f} ms',
         }

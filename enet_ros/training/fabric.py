@@ -5,7 +5,8 @@ from importlib.util import find_spec
 
 import torch
 
-from enet_ros.engines.torch_engine import require_compiler, torch_device
+from enet_ros.engines.compiler import require_compiler
+from enet_ros.engines.device import torch_device
 from enet_ros.errors import BadInput
 
 # What training needs beyond the core, by module: looked for at the start, not after hours.
