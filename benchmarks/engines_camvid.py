@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from enet_ros.benchmark.candidates import absent_engines, engines, plain
+from enet_ros.benchmark.candidates import engine_candidates, plain_pytorch, unavailable_engines
 from enet_ros.benchmark.machine import describe_machine
 from enet_ros.data.datasets import open_dataset
 from enet_ros.errors import BadInput
@@ -44,16 +44,17 @@ def compare(options):
     network, spec = checkpoint.load(options.model)
     frames = open_dataset('camvid', options.root).splits['val']
     count = min(len(frames), options.frames or len(frames))
-    reference, ways = plain(), {}
-    candidates = [reference, *engines([name for name in options.engines.split(',') if name])]
+    reference, ways = plain_pytorch(), {}
+    names = [name for name in options.engines.split(',') if name]
+    candidates = [reference, *engine_candidates(names)]
     for candidate in candidates:
         try:
-            run = candidate.make(network, spec, spec.width, spec.height, options.threads)
+            run = candidate.load(network, spec, spec.width, spec.height, options.threads)
             run(np.zeros((spec.height, spec.width, 3), np.uint8))
             ways[candidate.name] = run
         except BadInput as error:
             print(f'left out: {candidate.name}: {error}')
-    for name, reason in absent_engines(network, spec).items():
+    for name, reason in unavailable_engines(network, spec).items():
         print(f'left out: {name}: {reason}')
 
     equal = dict.fromkeys(ways, 0)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from enet_ros.benchmark.candidates import plain
+from enet_ros.benchmark.candidates import plain_pytorch
 from enet_ros.benchmark.machine import describe_machine
 from enet_ros.benchmark.measure import measure, warm_up
 from enet_ros.benchmark.networks import load_networks, street_frames
@@ -86,7 +86,7 @@ def check(name, network, spec, size):
 
     expected = None
     if name == 'enet' or size == BAR_SIZE:  # SegNet takes a CPU too long at the large sizes
-        expected = plain('cpu').make(network, spec, *size)(frames[0])
+        expected = plain_pytorch('cpu').load(network, spec, *size)(frames[0])
     print(f'\n### {title}\n\n| | ms median | p95 | frames/s | x plain | labels = plain on the GPU '
           '| labels = CPU float32 | GPU memory, MiB |\n|---|---:|---:|---:|---:|---:|---:|---:|')
     failures = []
@@ -94,7 +94,7 @@ def check(name, network, spec, size):
         on_cpu = None if expected is None else np.mean(measured.labels[0] == expected)
         agreement = measured.agreement(times[PLAIN]) if on_cpu is None else on_cpu
         print(f'| {way} | {measured.median:.2f} | {measured.p95:.2f} | '
-              f'{1e3 / measured.median:.0f} | {measured.times_faster_than(times[PLAIN]):.2f} | '
+              f'{1e3 / measured.median:.0f} | {measured.speedup_over(times[PLAIN]):.2f} | '
               f'{100 * measured.agreement(times[PLAIN]):.3f} % | '
               f'{"-" if on_cpu is None else f"{100 * on_cpu:.3f} %"} | {memory[way]:.0f} |',
               flush=True)
@@ -102,7 +102,7 @@ def check(name, network, spec, size):
         if name == 'enet' and agreement < LEAST_EQUAL.get(way.split(', ')[1], 0.99):
             failures.append(f'{title}, {way}: {100 * agreement:.3f} % of labels are equal')
     if (name, size) == ('enet', BAR_SIZE):
-        ratios = {base: times['CUDA graph, float16'].times_faster_than(times[base])
+        ratios = {base: times['CUDA graph, float16'].speedup_over(times[base])
                   for base in (PLAIN_TF32, PLAIN, 'eager, float32')}
         for base, ratio in ratios.items():
             print(f'\nCUDA graph, float16, against {base}: {ratio:.1f} times as fast')
@@ -113,8 +113,8 @@ def check(name, network, spec, size):
 
 def candidates(network, spec, size):
     """Return {name: function that makes a function, image -> labels}."""
-    made = {PLAIN: lambda: plain('cuda').make(network, spec, *size),
-            PLAIN_TF32: lambda: with_tf32(plain('cuda').make(network, spec, *size))}
+    made = {PLAIN: lambda: plain_pytorch('cuda').load(network, spec, *size),
+            PLAIN_TF32: lambda: with_tf32(plain_pytorch('cuda').load(network, spec, *size))}
     for precision in PRECISIONS:
         made[f'eager, {precision}'] = lambda precision=precision: eager(
             network, spec, size, precision)

@@ -23,7 +23,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
-from enet_ros.benchmark.machine import busy, describe_machine
+from enet_ros.benchmark.machine import describe_machine, is_busy
 from enet_ros.ros.demo.client import Failed, WaitingNode
 
 NODES = Path(__file__).parent / 'nodes'
@@ -235,7 +235,7 @@ def print_machine():
     """Print the line that figures belong to."""
     machine = describe_machine()
     print(f'{machine["processor"]}, {machine["cores"]} cores, load {machine["load"]}'
-          f'{" (busy: the figures are too slow)" if busy(machine) else ""}', end='; ')
+          f'{" (busy: the figures are too slow)" if is_busy(machine) else ""}', end='; ')
 
 
 def print_table(head, rows):

@@ -308,12 +308,12 @@ def _info(options):
 
 
 def _benchmark(options):
-    from enet_ros.benchmark.comparison import Comparison, plan_of
+    from enet_ros.benchmark.comparison import Comparison, make_plan
     from enet_ros.benchmark.report import ReportFolder, markdown
 
     folder = ReportFolder(options.out) if options.out else None
     names = [name for name in options.engines.split(',') if name]
-    comparison = Comparison(options.path, plan_of(options.quick, options.sizes), names,
+    comparison = Comparison(options.path, make_plan(options.quick, options.sizes), names,
                             options.threads, options.compiled)
     comparison.results['command'] = options.command
     print(markdown(comparison.run(*[folder.write] if folder else [])), end='')

@@ -418,8 +418,8 @@ def test_graphs_are_recorded_while_another_thread_runs_one(enet, tf32):
 def test_a_missing_provider_is_an_error(enet, monkeypatch, engine, provider):
     import onnxruntime
     monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: ['CPUExecutionProvider'])
-    with pytest.raises(BadInput, match=f'has no {onnxruntime_engine.PROVIDERS[provider]}; replace '
-                                       'the package onnxruntime by onnxruntime-gpu'):
+    with pytest.raises(BadInput, match=f'has no {onnxruntime_engine.PROVIDERS[provider]}; install '
+                                       'onnxruntime-gpu in place of onnxruntime'):
         build_engine(*enet, SMALL, ModelConfig(engine=engine, device='cuda'))
 
 

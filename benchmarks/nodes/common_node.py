@@ -10,14 +10,16 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
-from enet_ros.benchmark import peers
+from enet_ros.benchmark import baselines
 from enet_ros.models import checkpoint
 
 QUEUE = 10
+BASELINES = {'plain': baselines.plain_pytorch, 'onnxruntime': baselines.plain_onnxruntime,
+             'openvino': baselines.plain_openvino, 'opencv': baselines.plain_opencv}
 
 
 class CommonNode(Node):
-    """Publishes `~/label` of the image's size; parameter runtime is a function of peers."""
+    """Publishes `~/label` of the image's size; parameter `runtime` selects a baseline."""
 
     def __init__(self):
         super().__init__('common_node')
@@ -25,7 +27,7 @@ class CommonNode(Node):
         runtime = self.declare_parameter('runtime', 'plain').value
         self.size = (self.declare_parameter('width', 640).value,
                      self.declare_parameter('height', 360).value)
-        self.network = getattr(peers, runtime)(*checkpoint.load(model), *self.size)
+        self.network = BASELINES[runtime](*checkpoint.load(model), *self.size)
         self.network(np.zeros((*self.size[::-1], 3), np.uint8))
         self.publisher = self.create_publisher(Image, '~/label', QUEUE)
         self.create_subscription(

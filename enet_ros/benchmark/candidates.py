@@ -1,66 +1,83 @@
-"""The engines and peers that are compared, by name."""
+"""The engines and baselines that are compared, by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypedDict
 
 import numpy as np
 import torch
 
-from enet_ros.benchmark import peers
+from enet_ros.benchmark import baselines
+from enet_ros.benchmark.measure import Run
 from enet_ros.config import ENGINES, ModelConfig
 from enet_ros.engines.engine import build_engine, installed_engines
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.network import Network
 
 DEVICES = {'torch': ('cpu', 'cuda'), 'openvino': ('cpu',), 'onnxruntime': ('cpu', 'cuda'),
            'tensorrt': ('cuda',)}
 PRECISIONS = {'cpu': ('float32', 'bfloat16'), 'cuda': ('float32', 'float16')}
-BY_HAND = 'openvino by hand '
+SMALL = InferenceSpec(64, 64)  # for engines that only have to start
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One way to run a network.
 
-    make(network, spec, width, height, threads) returns a function, image uint8 (H, W, 3) RGB ->
-    labels uint8 (H, W), or raises BadInput. `engine` says whether it is one of this package;
-    `device` is cpu or cuda.
+    name: in reports; an engine's is its runtime, device and precision, 'openvino cpu bfloat16'.
+    device: 'cpu' or 'cuda'.
+    is_engine: whether it is an engine of this package.
+    load: takes (network, spec, width, height, threads) and returns a function, image uint8
+        (H, W, 3) RGB -> labels uint8 (H, W). It raises BadInput if this machine does not support
+        the candidate.
     """
 
     name: str
     device: str
-    engine: bool
-    make: Callable
+    is_engine: bool
+    load: Callable[[Network, ModelSpec, int, int, int], Run]
 
 
-def plain(device='cpu'):
-    """Return what the others are compared with."""
+class EngineSettings(TypedDict):
+    """The fields of ModelConfig that an engine's name stands for."""
+
+    engine: str
+    device: str
+    precision: str
+    compile: bool
+
+
+def plain_pytorch(device: str = 'cpu') -> Candidate:
+    """Return the baseline of all speedups: plain PyTorch on a device."""
     return Candidate(f'plain PyTorch {device}', device, False,
-                     partial(peers.plain, device=device))
+                     partial(baselines.plain_pytorch, device=device))
 
 
-def others():
-    """Return the other runtimes as one would call them without this package."""
-    return [Candidate('ONNX Runtime, plain export', 'cpu', False, peers.onnxruntime),
-            Candidate('OpenVINO, plain export', 'cpu', False, peers.openvino),
-            Candidate('OpenCV DNN, plain export', 'cpu', False, peers.opencv)]
+def other_baselines() -> list[Candidate]:
+    """Return the other runtimes, called as one would without this package."""
+    return [Candidate('ONNX Runtime, plain export', 'cpu', False, baselines.plain_onnxruntime),
+            Candidate('OpenVINO, plain export', 'cpu', False, baselines.plain_openvino),
+            Candidate('OpenCV DNN, plain export', 'cpu', False, baselines.plain_opencv)]
 
 
-def by_hand(engine):
-    """Return OpenVINO without an engine around it, as OpenVINO's engine uses it; else None."""
-    runtime, device, precision = engine.name.split()[:3]
-    if runtime != 'openvino':
-        return None
-    return Candidate(f'{BY_HAND}{precision}', device, False,
-                     partial(peers.openvino_directly, precision=precision))
+def direct_openvino(precision: str) -> Candidate:
+    """Return direct calls of OpenVINO with the graph of its engine."""
+    return Candidate(f'direct OpenVINO {precision}', 'cpu', False,
+                     partial(baselines.direct_openvino, precision=precision))
 
 
-def engines(names=(), compiled=False, cache_folder=''):
-    """Return each engine of `names`, by default all that are installed, in all its precisions.
+def engine_candidates(names: Sequence[str] = (), compiled: bool = False, cache_folder: str = ''
+                      ) -> list[Candidate]:
+    """Return engines in all their precisions.
 
-    With `compiled` PyTorch's engine on the CPU comes compiled too. What this processor cannot
-    compute raises BadInput when it is made or first run. cache_folder is a ModelConfig's.
+    Loading or running one raises BadInput if this processor does not support its precision.
+
+    names: engines; empty means all that are installed.
+    compiled: add the compiled variants of PyTorch on a CPU.
+    cache_folder: as in ModelConfig.
     """
     found = []
     for name in names or installed_engines():
@@ -68,63 +85,67 @@ def engines(names=(), compiled=False, cache_folder=''):
             if device == 'cuda' and not torch.cuda.is_available():
                 continue
             for precision in PRECISIONS[device]:
-                full = f'{name} {device} {precision}'
-                found.append(engine_named(full, cache_folder))
+                full_name = f'{name} {device} {precision}'
+                found.append(engine_candidate(full_name, cache_folder))
                 if compiled and (name, device) == ('torch', 'cpu'):
-                    found.append(engine_named(f'{full} compiled', cache_folder))
+                    found.append(engine_candidate(f'{full_name} compiled', cache_folder))
     return found
 
 
-def engine_named(name, cache_folder=''):
-    """Return the Candidate of an engine's name: 'openvino cpu bfloat16'."""
-    return Candidate(name, name.split()[1], True, partial(_run_engine, name, cache_folder))
+def engine_candidate(name: str, cache_folder: str = '') -> Candidate:
+    """Return the Candidate of an engine's name."""
+    return Candidate(name, name.split()[1], True, partial(_load_engine, name, cache_folder))
 
 
-def engine_settings(name):
-    """Return the settings of ModelConfig that an engine's name stands for."""
+def engine_settings(name: str) -> EngineSettings:
+    """Return the settings that an engine's name stands for."""
     runtime, device, precision, *rest = name.split()
     return {'engine': runtime, 'device': device, 'precision': precision,
             'compile': 'compiled' in rest}
 
 
-def slower_precisions(seconds, limit_s):
-    """Return {name: faster name} of engines that take long, and less long in another precision.
+def slow_precisions(seconds: Mapping[str, float], limit_s: float) -> dict[str, str]:
+    """Return {name: name of a faster precision} of the engines that are slower than a limit.
 
-    seconds maps engines' names to the seconds of a frame; up to limit_s is not long.
+    seconds: seconds of a frame by the engine's name.
+    limit_s: the limit, seconds of a frame.
     """
-    fastest = {}
-    for name in sorted(seconds, key=seconds.get):
-        fastest.setdefault(_without_precision(name), name)
-    faster = {name: fastest[_without_precision(name)] for name in seconds}
-    return {name: faster[name] for name in seconds
-            if seconds[name] > limit_s and faster[name] != name}
+    fastest: dict[tuple[str, ...], str] = {}
+    for name in sorted(seconds, key=lambda name: seconds[name]):
+        fastest.setdefault(_runtime_and_device(name), name)
+    return {name: fastest[_runtime_and_device(name)] for name in seconds
+            if seconds[name] > limit_s and fastest[_runtime_and_device(name)] != name}
 
 
-def absent_engines(network, spec, cache_folder=''):
-    """Return {name: reason} of the engines that this machine has not."""
+def unavailable_engines(network: Network, spec: ModelSpec, cache_folder: str = ''
+                        ) -> dict[str, str]:
+    """Return the reasons, by name, why engines do not run on this machine."""
     reasons = {}
+    installed = installed_engines()
     for name in ENGINES:
-        if name != 'auto' and name not in installed_engines():
+        if name != 'auto' and name not in installed:
             try:
-                engine = build_engine(network, spec, InferenceSpec(64, 64),
-                                       ModelConfig(engine=name, cache_folder=cache_folder))
-                engine.infer(np.zeros((64, 64, 3), np.uint8), False)
+                engine = build_engine(network, spec, SMALL,
+                                      ModelConfig(engine=name, cache_folder=cache_folder))
+                engine.infer(np.zeros((SMALL.height, SMALL.width, 3), np.uint8), False)
             except BadInput as error:
                 reasons[name] = str(error)
     return reasons
 
 
-def default_engine(network, spec, names=()):
-    """Return the name of the engine that `auto` takes on a CPU, or of the first of `names`."""
-    config = ModelConfig(engine=names[0]) if names else ModelConfig(device='cpu')
-    return build_engine(network, spec, InferenceSpec(64, 64), config).name
+def default_engine(network: Network, spec: ModelSpec, names: Iterable[str] = ()) -> str:
+    """Return the full name of the first engine of `names`, or of the one chosen on a CPU."""
+    name = next(iter(names), None)
+    config = ModelConfig(engine=name) if name else ModelConfig(device='cpu')
+    return build_engine(network, spec, SMALL, config).name
 
 
-def _without_precision(name):
-    return tuple(name.split()[:2])  # runtime and device
+def _runtime_and_device(name: str) -> tuple[str, ...]:
+    return tuple(name.split()[:2])
 
 
-def _run_engine(name, cache_folder, network, spec, width, height, threads=0):
+def _load_engine(name: str, cache_folder: str, network: Network, spec: ModelSpec, width: int,
+                 height: int, threads: int = 0) -> Run:
     config = ModelConfig(**engine_settings(name), threads=threads, cache_folder=cache_folder)
     engine = build_engine(network, spec, InferenceSpec(width, height), config)
     return lambda image: engine.infer(image, False)[0]

@@ -1,58 +1,85 @@
-"""ENet and SegNet over all engines and peers, in one run."""
+"""The comparison of ENet and SegNet on all engines and baselines, in one run."""
 
 import gc
 import re
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
 
 import cv2
 
-from enet_ros.benchmark.alone import run_alone
-from enet_ros.benchmark.camera import ALONE, CAMERA, NETWORK, OURS, PLAIN, camera_candidates
 from enet_ros.benchmark.candidates import (
-    BY_HAND,
     Candidate,
-    absent_engines,
-    by_hand,
     default_engine,
-    engines,
-    others,
-    plain,
-    slower_precisions,
+    direct_openvino,
+    engine_candidates,
+    other_baselines,
+    plain_pytorch,
+    slow_precisions,
+    unavailable_engines,
 )
 from enet_ros.benchmark.machine import describe_machine
-from enet_ros.benchmark.measure import LEAST_ROUNDS, measure, warm_up
+from enet_ros.benchmark.measure import (
+    MIN_ROUNDS,
+    Clock,
+    Image,
+    Measurement,
+    Name,
+    Run,
+    measure,
+    warm_up,
+)
 from enet_ros.benchmark.networks import load_networks, street_frames
 from enet_ros.benchmark.paper import ABSTRACT_SPEED_RATIO
-from enet_ros.benchmark.progress import Progress
+from enet_ros.benchmark.pipeline import (
+    CAMERA_SIZE,
+    ENET_ROS,
+    NETWORK_ONLY,
+    NETWORK_SIZE,
+    PLAIN,
+    pipeline_candidates,
+)
+from enet_ros.benchmark.results import (
+    NetworkCost,
+    PipelineResult,
+    Results,
+    Row,
+    Size,
+    SizeResult,
+    StartupRow,
+)
+from enet_ros.benchmark.startup import StartupFailed, measure_startup
+from enet_ros.benchmark.status_line import StatusLine
 from enet_ros.config import ModelConfig
 from enet_ros.errors import BadInput
-from enet_ros.models.cost import cost_of
+from enet_ros.models.cost import Cost, cost_of
 
 FRAMES = 4
-ALONE_SIZE = 640, 360
-CAMERA_S = 5  # about what the frames of the camera take
-SEGNET_SLOW_S = 3  # a frame; from there on an engine's slower precisions are left out
+STARTUP_SIZE: Size = 640, 360
+PIPELINE_S = 5  # about what the measurement of the pipeline takes
+SEGNET_LIMIT_S = 3  # seconds of a frame above which an engine's slower precisions are skipped
+
+Key = tuple[str, str]  # architecture, candidate's name
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured.
+    """What is measured, and how long.
 
-    sizes are (width, height), pixels. At a size each of `rounds` rounds gives each candidate a
-    turn of turn_s seconds, or fewer rounds to those that take more than candidate_s seconds, as
-    `measure` has it. Nothing begins that would not end deadline_s seconds after the start; what
-    is left out is reported. segnet_precisions are those in which SegNet is measured.
+    sizes: (width, height) of the frames, pixels.
+    rounds, turn_s, candidate_s: as in `measure`, for each size.
+    deadline_s: what is expected to end later than this after the start is skipped.
+    segnet_precisions: precisions in which SegNet is measured.
     """
 
-    sizes: tuple
+    sizes: tuple[Size, ...]
     rounds: int
     turn_s: float
     candidate_s: float
     deadline_s: float
-    segnet_precisions: tuple = ('float32', 'bfloat16', 'float16')
+    segnet_precisions: tuple[str, ...] = ('float32', 'bfloat16', 'float16')
 
 
 FULL = Plan(((480, 320), (640, 360), (1280, 720), (1920, 1080)), rounds=8, turn_s=0.25,
@@ -62,259 +89,297 @@ QUICK = Plan(((640, 360),), rounds=3, turn_s=0.25, candidate_s=2, deadline_s=105
 
 
 @dataclass(frozen=True)
-class Made:
-    """A candidate that runs, and the seconds of the last frame that warmed it up."""
+class LoadedCandidate:
+    """A candidate that is warmed up, and the seconds of its last frame."""
 
     candidate: Candidate
-    run: Callable
+    run: Run
     frame_s: float
 
 
-def plan_of(quick, sizes=''):
-    """Return the Plan of an `enet benchmark`; sizes is text like 640x360,1280x720, or empty."""
+def make_plan(quick: bool, sizes: str = '') -> Plan:
+    """Return the Plan of `enet benchmark`.
+
+    sizes: such as '640x360,1280x720'; empty means the plan's own. Raise BadInput for other texts.
+    """
     plan = QUICK if quick else FULL
-    return replace(plan, sizes=tuple(map(_size, sizes.split(',')))) if sizes else plan
+    return replace(plan, sizes=tuple(map(_parse_size, sizes.split(',')))) if sizes else plan
 
 
-def _size(text):
+def _parse_size(text: str) -> Size:
     match = re.fullmatch(r'(\d{2,4})x(\d{2,4})', text.strip())
-    size = tuple(map(int, match.groups())) if match else (0, 0)
-    if min(size) < 32:
-        raise BadInput(f'{text!r} is no size; sizes are such as 640x360, at least 32x32, with '
-                       'commas between')
-    return size
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if min(width, height) < 32:
+        raise BadInput(f'{text!r} is not a size; write sizes of at least 32x32 pixels, separated '
+                       'by commas, such as 640x360,1280x720')
+    return width, height
 
 
 class Comparison:
-    """Measures what a Plan says; `results` is plain data for `report`.
+    """Measure what a Plan says. `results` is plain data for the report.
 
-    names are engines, by default all that are installed. What is under way is told on stderr.
-    Raise BadInput where an engine that is named is not to be had.
+    Progress is printed to stderr. Raise BadInput if a requested engine does not run on this
+    machine.
+
+    model: checkpoint file or name of a shipped model.
+    plan: what is measured.
+    names: engines; empty means all that are installed.
+    threads: threads on a CPU; 0 means one per core.
+    compiled: also measure the compiled variants of PyTorch.
+    clock: returns seconds.
     """
 
-    def __init__(self, model, plan, names=(), threads=0, compiled=False,
-                 clock=time.perf_counter):
-        self.model, self.plan, self.threads, self.clock = model, plan, threads, clock
-        ModelConfig(threads=threads)  # refuses what is no number of threads
+    def __init__(self, model: str | PathLike[str], plan: Plan, names: Sequence[str] = (),
+                 threads: int = 0, compiled: bool = False, clock: Clock = time.perf_counter
+                 ) -> None:
+        self._model, self._plan, self._threads, self._clock = model, plan, threads, clock
+        ModelConfig(threads=threads)  # checks the value
         if 'auto' in names:
-            raise BadInput('auto stands for one of the engines; name those to compare, or none '
-                           'for all that are installed')
+            raise BadInput('auto stands for one of the engines; name the engines to compare, or '
+                           'none to compare all that are installed')
         for name in names:
-            ModelConfig(engine=name)  # refuses what is no engine
-        self.start = clock()
-        self.progress = Progress()
-        self.networks = load_networks(model)
-        # Of its own, because what is built for all these sizes is too much to leave to the user.
-        self.cache = tempfile.TemporaryDirectory(prefix='enet_benchmark_')
-        absent = absent_engines(*self.networks['enet'], self.cache.name)
+            ModelConfig(engine=name)  # checks the value
+        self._start = clock()
+        self._status = StatusLine()
+        self._networks = load_networks(model)
+        # A folder of its own, because the graphs of all these sizes would fill the user's.
+        self._cache = tempfile.TemporaryDirectory(prefix='enet_benchmark_')
+        unavailable = unavailable_engines(*self._networks['enet'], self._cache.name)
         for name in names:
-            if name in absent:
-                raise BadInput(absent[name])
+            if name in unavailable:
+                raise BadInput(unavailable[name])
         if names:
-            absent = {}
-        self.engines = engines(names, compiled, self.cache.name)
-        self.results = {
-            'model': str(model), 'machine': describe_machine(), 'threads': threads,
-            'default_engine': default_engine(*self.networks['enet'], names),
-            'sizes': [], 'camera': None, 'alone': [],
-            'left_out': [{'what': name, 'reason': reason} for name, reason in absent.items()],
+            unavailable = {}
+        self._engines = engine_candidates(names, compiled, self._cache.name)
+        self.results: Results = {
+            'command': '', 'model': str(model), 'machine': describe_machine(), 'threads': threads,
+            'default_engine': default_engine(*self._networks['enet'], names),
+            'sizes': [], 'pipeline': None, 'startup': [],
+            'skipped': [{'name': name, 'reason': reason} for name, reason in unavailable.items()],
             'seconds': None,
         }
 
-    def run(self, keep=lambda results: None):
+    def run(self, save: Callable[[Results], None] = lambda results: None) -> Results:
         """Measure everything and return the results.
 
-        keep(results) is called whenever there are more of them; their seconds are None until all
-        is measured.
+        save: called with the results so far after each part; their `seconds` are None until the
+            comparison is complete.
         """
-        with self.cache:
-            for place, (width, height) in enumerate(self.plan.sizes):
-                self._add_size(width, height, keep)
-                if place == 0:  # before sizes that may take long
-                    self._add_camera(keep)
-                    self._add_alone(keep)
-        self.results['seconds'] = self.clock() - self.start
-        keep(self.results)
+        with self._cache:
+            for index, (width, height) in enumerate(self._plan.sizes):
+                self._add_size(width, height, save)
+                if index == 0:  # before sizes that may take long
+                    self._add_pipeline(save)
+                    self._add_startup(save)
+        self.results['seconds'] = self._clock() - self._start
+        save(self.results)
         return self.results
 
-    def _add_size(self, width, height, keep):
-        sizes, began = self.results['sizes'], self.clock()
-        if not sizes or not self._late(f'{width}x{height}', sizes[-1]['seconds']):
-            sizes.append(self._measure_size(width, height))
-            sizes[-1]['seconds'] = self.clock() - began
-            keep(self.results)
+    def _add_size(self, width: int, height: int, save: Callable[[Results], None]) -> None:
+        sizes, start = self.results['sizes'], self._clock()
+        if not sizes or self._fits(f'{width}x{height}', sizes[-1]['seconds']):
+            sizes.append(self._measure_size(width, height, start))
+            save(self.results)
 
-    def _late(self, what, expected_s):
-        """Return whether something would end too late, and note that it is left out."""
-        late = self.clock() - self.start + expected_s > self.plan.deadline_s
-        if late:
-            self._leave_out(what, f'it does not fit into {self.plan.deadline_s:.0f} s')
-        return late
+    def _fits(self, name: str, expected_s: float) -> bool:
+        """Return whether something would end before the deadline; if not, skip it."""
+        fits = self._clock() - self._start + expected_s <= self._plan.deadline_s
+        if not fits:
+            self._skip(name, f'it does not fit into {self._plan.deadline_s:.0f} s')
+        return fits
 
-    def _leave_out(self, what, reason):
-        self.progress.stage(f'left out: {what}: {reason}')
-        if not any(left['what'] == what for left in self.results['left_out']):
-            self.results['left_out'].append({'what': what, 'reason': reason})
+    def _skip(self, name: str, reason: str) -> None:
+        self._status.stage(f'skipped: {name}: {reason}')
+        if not any(skipped['name'] == name for skipped in self.results['skipped']):
+            self.results['skipped'].append({'name': name, 'reason': reason})
 
     # Speed
 
-    def _measure_size(self, width, height):
+    def _measure_size(self, width: int, height: int, start: float) -> SizeResult:
+        size = f'{width}x{height}'
         frames = street_frames(width, height, FRAMES)
-        made = self._make('enet', self._enet_candidates(), frames[0])
-        segnets = self._segnet_candidates(made, f'{width}x{height}')
-        if not self._late(f'segnet at {width}x{height}', self._segnet_seconds(made, segnets)):
-            made |= self._make('segnet', segnets, frames[0])
-        measured = self._measure(f'{width}x{height}',
-                                 {key: each.run for key, each in made.items()}, frames)
-        rows = [_row(key, each.candidate, measured) for key, each in made.items()]
-        del made
+        loaded = self._load('enet', self._enet_candidates(), frames[0])
+        segnets = self._segnet_candidates(loaded, size)
+        if self._fits(f'segnet at {size}', self._segnet_seconds(loaded, segnets)):
+            loaded |= self._load('segnet', segnets, frames[0])
+        measurements = self._measure(size, {key: each.run for key, each in loaded.items()}, frames)
+        rows = [_row(key, each.candidate, measurements) for key, each in loaded.items()]
+        del loaded
         gc.collect()  # the next size needs the memory
         return {'width': width, 'height': height, 'rows': rows,
-                'cost': {name: asdict(cost_of(network, width, height))
-                         for name, (network, _) in self.networks.items()}}
+                'cost': {name: _cost_data(cost_of(network, width, height))
+                         for name, (network, _) in self._networks.items()},
+                'seconds': self._clock() - start}
 
-    def _measure(self, what, candidates, frames):
-        """Return what `measure` says of candidates by the plan."""
-        plan = self.plan
-        self.progress.stage(f'{what}: {len(candidates)} candidates take turns')
-        return measure(candidates, frames, plan.rounds, plan.turn_s, plan.candidate_s, self.clock,
-                       lambda number, name: self.progress.step(
-                           f'{what}: round {number + 1}, at most {plan.rounds}: '
-                           f'{name if isinstance(name, str) else " on ".join(name)}'))
+    def _measure(self, title: str, candidates: Mapping[Name, Run], frames: Sequence[Image]
+                 ) -> dict[Name, Measurement]:
+        """Measure candidates as the plan says."""
+        plan = self._plan
 
-    def _devices(self):
-        return sorted({'cpu', *(engine.device for engine in self.engines)})
+        def report(number: int, name: Name) -> None:
+            text = ' on '.join(name) if isinstance(name, tuple) else name
+            self._status.step(f'{title}: round {number + 1} of at most {plan.rounds}: {text}')
 
-    def _takes_segnet(self, name):
-        return name.split()[2] in self.plan.segnet_precisions
+        self._status.stage(f'{title}: measuring {len(candidates)} candidates in turns')
+        return measure(candidates, frames, plan.rounds, plan.turn_s, plan.candidate_s,
+                       self._clock, report)
 
-    def _enet_candidates(self):
-        found = [plain(device) for device in self._devices()]
-        for engine in self.engines:
-            found += [each for each in (engine, by_hand(engine)) if each]
-        return found + others()
+    def _devices(self) -> list[str]:
+        return sorted({'cpu', *(engine.device for engine in self._engines)})
 
-    def _segnet_candidates(self, made, size):
-        """Return what SegNet is measured on, given what was made for ENet.
+    def _enet_candidates(self) -> list[Candidate]:
+        candidates = [plain_pytorch(device) for device in self._devices()]
+        for engine in self._engines:
+            candidates.append(engine)
+            runtime, _, precision, *_ = engine.name.split()
+            if runtime == 'openvino':
+                candidates.append(direct_openvino(precision))
+        return candidates + other_baselines()
 
-        Where SegNet would take an engine too long, only its fastest precision stays.
+    def _segnet_candidates(self, loaded: Mapping[Key, LoadedCandidate], size: str
+                           ) -> list[Candidate]:
+        """Return the candidates for SegNet, given those loaded for ENet.
+
+        If SegNet would take an engine too long, only its fastest precision remains.
         """
-        seconds = {name: made['enet', name].frame_s * ABSTRACT_SPEED_RATIO
-                   for name in (engine.name for engine in self.engines)
-                   if self._takes_segnet(name) and ('enet', name) in made}
-        slower = slower_precisions(seconds, SEGNET_SLOW_S)
-        for name, faster in slower.items():
-            self._leave_out(f'segnet at {size} on {name}', f'slow, and slower than on {faster}')
-        return [*(plain(device) for device in self._devices()),
-                *(engine for engine in self.engines if engine.name in seconds.keys() - slower)]
+        seconds = {}
+        for engine in self._engines:
+            precision = engine.name.split()[2]
+            if precision in self._plan.segnet_precisions and ('enet', engine.name) in loaded:
+                enet_s = loaded['enet', engine.name].frame_s
+                seconds[engine.name] = enet_s * ABSTRACT_SPEED_RATIO
+        slow = slow_precisions(seconds, SEGNET_LIMIT_S)
+        for name, faster in slow.items():
+            self._skip(f'segnet at {size} on {name}', f'slow, and slower than on {faster}')
+        return [*(plain_pytorch(device) for device in self._devices()),
+                *(engine for engine in self._engines if engine.name in seconds.keys() - slow)]
 
-    def _make(self, architecture, candidates, frame):
-        """Return {(architecture, name): Made} of the candidates that run."""
+    def _load(self, architecture: str, candidates: Sequence[Candidate], frame: Image
+              ) -> dict[Key, LoadedCandidate]:
+        """Load and warm up the candidates that run on this machine; skip the others."""
         height, width = frame.shape[:2]
-        self.progress.stage(f'{width}x{height}: {architecture} is made ready')
-        made = {}
+        self._status.stage(f'{width}x{height}: loading {architecture}')
+        loaded = {}
         for candidate in candidates:
-            self.progress.step(f'{width}x{height}: {architecture} on {candidate.name}')
-            what = candidate.name if architecture == 'enet' else f'segnet on {candidate.name}'
+            self._status.step(f'{width}x{height}: {architecture} on {candidate.name}')
+            name = candidate.name if architecture == 'enet' else f'segnet on {candidate.name}'
             try:
-                run = candidate.make(*self.networks[architecture], width, height, self.threads)
-                # SegNet's frames may take very long, and nothing depends on frame_s.
-                frame_s = warm_up(run, frame, self.plan.turn_s,
-                                  2 if architecture == 'enet' else 1, self.clock)
+                run = candidate.load(*self._networks[architecture], width, height, self._threads)
+                # One frame of SegNet may take very long, and nothing depends on its frame_s.
+                frame_s = warm_up(run, frame, self._plan.turn_s,
+                                  2 if architecture == 'enet' else 1, self._clock)
             except BadInput as error:
-                self._leave_out(what, str(error))
+                self._skip(name, str(error))
             except Exception as error:
-                # What other people's runtimes raise has no bounds; an engine's is our fault.
-                if candidate.engine:
+                # Other runtimes raise all kinds of exceptions; in an engine they are a defect.
+                if candidate.is_engine:
                     raise
-                self._leave_out(what, f'{type(error).__name__}: '
-                                f'{(str(error).splitlines() or [""])[0]}')
+                message = (str(error).splitlines() or [''])[0]
+                self._skip(name, f'{type(error).__name__}: {message}')
             else:
-                made[architecture, candidate.name] = Made(candidate, run, frame_s)
-        return made
+                loaded[architecture, candidate.name] = LoadedCandidate(candidate, run, frame_s)
+        return loaded
 
-    def _segnet_seconds(self, made, candidates):
-        """Return about how long it takes to make SegNet's candidates and run their rounds."""
-        frame_s = made['enet', plain().name].frame_s * ABSTRACT_SPEED_RATIO
-        return frame_s * len(candidates) * (2 + min(self.plan.rounds, LEAST_ROUNDS))
+    def _segnet_seconds(self, loaded: Mapping[Key, LoadedCandidate],
+                        candidates: Sequence[Candidate]) -> float:
+        """Return about how many seconds SegNet takes to load and run on its candidates."""
+        frame_s = loaded['enet', plain_pytorch().name].frame_s * ABSTRACT_SPEED_RATIO
+        return frame_s * len(candidates) * (2 + min(self._plan.rounds, MIN_ROUNDS))
 
-    def _add_camera(self, keep):
-        if self._late("the camera's frame", CAMERA_S):
+    # Pipeline
+
+    def _add_pipeline(self, save: Callable[[Results], None]) -> None:
+        if not self._fits('pipeline', PIPELINE_S):
             return
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)  # as in the segmentation node
         try:
-            self.results['camera'] = self._measure_camera()
+            self.results['pipeline'] = self._measure_pipeline()
         finally:
             cv2.setNumThreads(threads)
-        keep(self.results)
+        save(self.results)
 
-    def _measure_camera(self):
-        """Return the figures of the whole way of a camera's frame, with the default engine."""
-        frames = [frame[:, :, ::-1].copy() for frame in street_frames(*CAMERA, FRAMES)]
-        candidates = camera_candidates(*self.networks['enet'], self.results['default_engine'],
-                                       self.threads, frames[0], self.cache.name)
+    def _measure_pipeline(self) -> PipelineResult:
+        """Measure the pipeline of a camera image with the default engine."""
+        engine = self.results['default_engine']
+        frames = [frame[:, :, ::-1].copy() for frame in street_frames(*CAMERA_SIZE, FRAMES)]
+        candidates = pipeline_candidates(*self._networks['enet'], engine, self._threads,
+                                         frames[0], self._cache.name)
         for run in candidates.values():
-            warm_up(run, frames[0], self.plan.turn_s, clock=self.clock)
-        measured = self._measure("the camera's frame", candidates, frames)
+            warm_up(run, frames[0], self._plan.turn_s, clock=self._clock)
+        measurements = self._measure('pipeline', candidates, frames)
+        pipeline = measurements[ENET_ROS]
         return {
-            'camera': CAMERA, 'network': NETWORK, 'engine': self.results['default_engine'],
-            'rows': [{'name': name, 'median_ms': times.median, 'p95_ms': times.p95}
-                     for name, times in measured.items()],
-            'beside_network_ms': measured[OURS].milliseconds_above(measured[ALONE]),
-            'times_plain': measured[OURS].times_faster_than(measured[PLAIN]),
+            'camera_size': CAMERA_SIZE, 'network_size': NETWORK_SIZE, 'engine': engine,
+            'rows': [{'name': name, 'median_ms': each.median, 'p95_ms': each.p95}
+                     for name, each in measurements.items()],
+            'overhead_ms': pipeline.milliseconds_above(measurements[NETWORK_ONLY]),
+            'speedup_over_plain': pipeline.speedup_over(measurements[PLAIN]),
         }
 
-    # Memory and start-up
+    # Start-up time and memory
 
-    def _add_alone(self, keep):
-        default, base = self.results['default_engine'], plain().name
-        names = sorted({engine.name for engine in self.engines}, key=lambda name: name != default)
-        last = 0.0
-        for architecture, name in [*(('enet', name) for name in [*names, base]),
-                                   ('segnet', default), ('segnet', base)]:
-            if any(left['what'] == name for left in self.results['left_out']):
+    def _add_startup(self, save: Callable[[Results], None]) -> None:
+        default, plain = self.results['default_engine'], plain_pytorch().name
+        others = sorted({engine.name for engine in self._engines} - {default})
+        last_s = 0.0
+        for architecture, name in [('enet', default), *(('enet', name) for name in others),
+                                   ('enet', plain), ('segnet', default), ('segnet', plain)]:
+            if any(skipped['name'] == name for skipped in self.results['skipped']):
                 continue
-            began = self.clock()
-            if self._late(f'{architecture} alone with {name}', last):
+            title = f'start-up of {architecture} on {name}'
+            if not self._fits(title, last_s):
                 continue
-            self.progress.stage(f'{architecture} alone with {name}, twice')
-            self.results['alone'].append(self._alone(architecture, name))
-            last = self.clock() - began
-        keep(self.results)
+            start = self._clock()
+            self._status.stage(f'{title}, twice')
+            self.results['startup'].append(self._measure_startup(architecture, name))
+            last_s = self._clock() - start
+        save(self.results)
 
-    def _alone(self, architecture, name):
-        with tempfile.TemporaryDirectory() as folder:
-            cold, warm = (run_alone(name, architecture, self.model, ALONE_SIZE, self.threads,
-                                    folder) for _ in range(2))
-        row = {'architecture': architecture, 'name': name, 'size': ALONE_SIZE}
-        if 'error' in cold or 'error' in warm:
-            return {**row, 'error': cold.get('error') or warm['error']}
-        return {**row, 'cold_start_s': cold['start_up_s'], 'warm_start_s': warm['start_up_s'],
-                'resident_mib': warm['resident_mib'],
-                'peak_mib': max(cold['peak_mib'], warm['peak_mib'])}
+    def _measure_startup(self, architecture: str, name: str) -> StartupRow:
+        row: StartupRow = {
+            'architecture': architecture, 'name': name, 'size': STARTUP_SIZE, 'cold_start_s': None,
+            'warm_start_s': None, 'resident_mib': None, 'peak_mib': None, 'error': None}
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                cold, warm = (measure_startup(name, architecture, self._model, STARTUP_SIZE,
+                                              self._threads, folder) for _ in range(2))
+        except StartupFailed as error:
+            row['error'] = str(error)
+        else:
+            row['cold_start_s'], row['warm_start_s'] = cold['start_up_s'], warm['start_up_s']
+            row['resident_mib'] = warm['resident_mib']
+            row['peak_mib'] = max(cold['peak_mib'], warm['peak_mib'])
+        return row
 
 
-def _row(key, candidate, measured):
-    """Return a candidate's figures as plain data."""
+def _row(key: Key, candidate: Candidate, measurements: Mapping[Key, Measurement]) -> Row:
+    """Return the figures of one candidate."""
     architecture, name = key
-    times = measured[key]
-    truth = measured.get((architecture, plain().name))
-    # On a GPU the measure is the plain network on that GPU, where there is one.
-    base = measured.get((architecture, plain(candidate.device).name), truth)
-    row = {
-        'architecture': architecture, 'name': name, 'engine': candidate.engine,
-        'median_ms': times.median, 'p95_ms': times.p95,
-        'frames_a_second': 1e3 / times.median,
-        'rounds': len(times.turns), 'frames': len(times.milliseconds),
-        'times_plain': times.times_faster_than(base) if base else None,
-        'agreement': times.agreement(truth) if truth else None,
-        'milliseconds': [round(value, 3) for value in times.milliseconds],
+    measurement = measurements[key]
+
+    def speedup_over(other: Measurement | None) -> float | None:
+        return measurement.speedup_over(other) if other else None
+
+    reference = measurements.get((architecture, plain_pytorch().name))
+    # On a GPU the baseline is the plain network on that GPU, if it was measured.
+    plain = measurements.get((architecture, plain_pytorch(candidate.device).name), reference)
+    segnet = measurements.get(('segnet', name)) if architecture == 'enet' else None
+    direct = None
+    if candidate.is_engine and name.startswith('openvino'):
+        direct = measurements.get((architecture, direct_openvino(name.split()[2]).name))
+    return {
+        'architecture': architecture, 'name': name, 'is_engine': candidate.is_engine,
+        'median_ms': measurement.median, 'p95_ms': measurement.p95,
+        'frames_per_second': 1e3 / measurement.median,
+        'rounds': len(measurement.turns), 'frames': len(measurement.milliseconds),
+        'speedup_over_plain': speedup_over(plain),
+        'speedup_over_segnet': speedup_over(segnet),
+        'speedup_over_direct_openvino': speedup_over(direct),
+        'agreement': measurement.agreement(reference) if reference else None,
+        'milliseconds': [round(value, 3) for value in measurement.milliseconds],
     }
-    other = measured.get(('segnet', name)) if architecture == 'enet' else None
-    if other:
-        row['times_segnet'] = times.times_faster_than(other)
-    direct = measured.get((architecture, f'{BY_HAND}{name.split()[2]}'))
-    if candidate.engine and name.startswith('openvino') and direct:
-        row['speed_of_by_hand'] = times.times_faster_than(direct)
-    return row
+
+
+def _cost_data(cost: Cost) -> NetworkCost:
+    return {'parameters': cost.parameters, 'gflops': cost.gflops, 'fp16_mib': cost.fp16_mib}

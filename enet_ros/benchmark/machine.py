@@ -7,13 +7,15 @@ from pathlib import Path
 
 import torch
 
+from enet_ros.benchmark.results import Machine
+
 PACKAGES = ('torch', 'openvino', 'onnxruntime', 'onnxruntime-gpu', 'opencv-python-headless',
             'opencv-python', 'numpy')
 
 
-def describe_machine():
-    """Return plain data: processor, usable cores, AMX, memory, GPU, load and versions."""
-    info = _fields('/proc/cpuinfo')
+def describe_machine() -> Machine:
+    """Return the processor, its usable cores, memory, GPU, load and the installed versions."""
+    info = _read_fields('/proc/cpuinfo')
     return {
         'processor': info.get('model name') or info.get('Model') or platform.machine(),
         'cores': len(os.sched_getaffinity(0)),
@@ -22,16 +24,16 @@ def describe_machine():
         'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         'load': round(os.getloadavg()[0], 2),
         'system': f'{platform.system()} {platform.release().partition("-")[0]}',
-        'versions': {'python': platform.python_version(), **_versions()},
+        'versions': {'python': platform.python_version(), **_installed_versions()},
     }
 
 
-def busy(machine):
-    """Return whether other programs kept the machine busy when it was described."""
+def is_busy(machine: Machine) -> bool:
+    """Return whether other programs used much of the machine when it was described."""
     return machine['load'] > 0.5 * machine['cores']
 
 
-def _versions():
+def _installed_versions() -> dict[str, str]:
     versions = {}
     for package in PACKAGES:
         try:
@@ -41,14 +43,14 @@ def _versions():
     return versions
 
 
-def _fields(path):
-    """Return a file of `name : value` lines as a dict, the first of each name."""
-    found = {}
+def _read_fields(path: str) -> dict[str, str]:
+    """Return the lines `name : value` of a file as a dict; the first line of each name counts."""
+    fields: dict[str, str] = {}
     try:
         for line in Path(path).read_text().splitlines():
             name, colon, text = line.partition(':')
             if colon:
-                found.setdefault(name.strip(), text.strip())
+                fields.setdefault(name.strip(), text.strip())
     except OSError:
-        pass  # another system has no such file
-    return found
+        pass  # other systems have no such file
+    return fields

@@ -1,108 +1,132 @@
-"""How long frames take, several candidates side by side."""
+"""Frame times of several candidates, measured in turns."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-LEAST_ROUNDS = 3  # so that a median is one
+MIN_ROUNDS = 3  # the least for a meaningful median
+
+Image = NDArray[np.uint8]  # (H, W, 3)
+Labels = NDArray[np.uint8]  # (H, W)
+Run = Callable[[Image], Labels]
+Clock = Callable[[], float]  # returns seconds
+Name = TypeVar('Name', bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one candidate took, and what it said.
+class Measurement:
+    """The times and predictions of one candidate.
 
-    turns holds the milliseconds of each turn's frames; labels the answers to the first frames,
-    uint8 (H, W) each, in the order of the frames.
+    turns: the milliseconds of each turn's frames.
+    labels: the predictions for the first frames, in the order of the frames.
     """
 
-    turns: list
-    labels: list
+    turns: list[list[float]] = field(default_factory=list)
+    labels: list[Labels] = field(default_factory=list)
 
     @property
-    def milliseconds(self):
+    def milliseconds(self) -> list[float]:
         """Return the milliseconds of all frames, in order."""
         return [value for turn in self.turns for value in turn]
 
     @property
-    def median(self):
+    def median(self) -> float:
+        """Return the median of all frames, milliseconds."""
         return float(np.median(self.milliseconds))
 
     @property
-    def p95(self):
+    def p95(self) -> float:
+        """Return the 95th percentile of all frames, milliseconds."""
         return float(np.percentile(self.milliseconds, 95))
 
-    def times_faster_than(self, other):
-        """Return the other's time over this one's: the median over the rounds that both ran.
+    def speedup_over(self, other: 'Measurement') -> float:
+        """Return the other's time divided by this one's: the median over their common rounds.
 
-        Turns of one round are neighbours in time, so that a machine that slows down and speeds
-        up again slows both.
+        The turns of one round follow each other closely, so a change of the machine's speed
+        affects both.
         """
-        return float(np.median([theirs / ours for ours, theirs in self._rounds(other)]))
+        return float(np.median([theirs / ours for ours, theirs in self._common_rounds(other)]))
 
-    def milliseconds_above(self, other):
-        """Return how much longer this one takes than the other: the median over the rounds."""
-        return float(np.median([ours - theirs for ours, theirs in self._rounds(other)]))
+    def milliseconds_above(self, other: 'Measurement') -> float:
+        """Return how much longer this one takes: the median over their common rounds."""
+        return float(np.median([ours - theirs for ours, theirs in self._common_rounds(other)]))
 
-    def _rounds(self, other):
-        """Return this one's and the other's median of each round that both ran, the first ones."""
-        return [(np.median(ours), np.median(theirs))
+    def agreement(self, other: 'Measurement') -> float:
+        """Return the share of pixels with equal labels, over the frames that both predicted."""
+        return float(np.mean([np.mean(ours == theirs)
+                              for ours, theirs in zip(self.labels, other.labels)]))
+
+    def _common_rounds(self, other: 'Measurement') -> list[tuple[float, float]]:
+        """Return the medians (this one's, the other's) of each round in which both took part."""
+        return [(float(np.median(ours)), float(np.median(theirs)))
                 for ours, theirs in zip(self.turns, other.turns)]
 
-    def agreement(self, other):
-        """Return the share of pixels with equal labels, over the frames that both answered."""
-        pairs = list(zip(self.labels, other.labels))
-        return float(np.mean([np.mean(ours == theirs) for ours, theirs in pairs]))
 
+def warm_up(run: Run, frame: Image, min_seconds: float, min_frames: int = 2,
+            clock: Clock = time.perf_counter) -> float:
+    """Run a candidate for some seconds and frames; return the seconds of the last frame.
 
-def warm_up(run, frame, seconds, least=2, clock=time.perf_counter):
-    """Run a candidate until so many seconds have passed, at least for `least` frames.
-
-    The first frame builds and chooses what later ones use. Return the seconds of the last one.
+    The first frame builds and chooses what later ones use.
     """
-    start, frames = clock(), 0
-    while frames < least or clock() - start < seconds:
-        began = clock()
+    start, frames, frame_s = clock(), 0, 0.0
+    while frames < min_frames or clock() - start < min_seconds:
+        frame_start = clock()
         run(frame)
-        took, frames = clock() - began, frames + 1
-    return took
+        frame_s = clock() - frame_start
+        frames += 1
+    return frame_s
 
 
-def measure(candidates, frames, rounds, turn_s, candidate_s, clock=time.perf_counter,
-            tell=lambda number, name: None):
-    """Measure candidates in turns, A B C A B C ..., and return a Measured for each name.
+def measure(candidates: Mapping[Name, Run], frames: Sequence[Image], rounds: int, turn_s: float,
+            candidate_s: float, clock: Clock = time.perf_counter,
+            report: Callable[[int, Name], None] = lambda number, name: None
+            ) -> dict[Name, Measurement]:
+    """Measure candidates in turns, A B C A B C ..., and return the Measurement of each.
 
-    candidates maps names to functions, image uint8 (H, W, 3) -> labels uint8 (H, W), which are
-    warm; frames are the images, taken again and again. A turn lasts turn_s seconds, at least one
-    frame; its first frame, which meets other candidates' caches and threads, does not count
-    unless it is the only one. There are `rounds` rounds, but a candidate that has taken
-    candidate_s seconds leaves after LEAST_ROUNDS or later. tell(number, name) is called before
-    each turn.
+    The first frame of a turn runs with the caches and threads of another candidate; it is not
+    counted unless it is the turn's only frame.
+
+    candidates: functions that are warmed up, by name.
+    frames: images, used in order and again from the first.
+    rounds: number of turns of each candidate.
+    turn_s: seconds of a turn, which has at least one frame.
+    candidate_s: a candidate that has taken this many seconds takes no further turn, but at least
+        MIN_ROUNDS.
+    clock: returns seconds.
+    report: called with the round and the candidate's name before each turn.
     """
-    measured = {name: Measured([], []) for name in candidates}
+    measurements: dict[Name, Measurement] = {name: Measurement() for name in candidates}
     spent = dict.fromkeys(candidates, 0.0)
     for number in range(rounds):
         for name, run in candidates.items():
-            if number >= LEAST_ROUNDS and spent[name] >= candidate_s:
+            if number >= MIN_ROUNDS and spent[name] >= candidate_s:
                 continue
-            tell(number, name)
-            began = clock()
-            measured[name].turns.append(_turn(run, frames, turn_s, clock, measured[name].labels))
-            spent[name] += clock() - began
-    return measured
+            report(number, name)
+            start = clock()
+            measurement = measurements[name]
+            measurement.turns.append(_run_turn(run, frames, turn_s, clock, measurement.labels))
+            spent[name] += clock() - start
+    return measurements
 
 
-def _turn(run, frames, turn_s, clock, answers):
-    """Return the milliseconds of a turn's frames; put into `answers` those that it lacks."""
-    milliseconds, seconds = [], 0.0
+def _run_turn(run: Run, frames: Sequence[Image], turn_s: float, clock: Clock,
+              labels: list[Labels]) -> list[float]:
+    """Return the milliseconds of a turn's frames; append missing predictions to `labels`."""
+    milliseconds: list[float] = []
+    seconds = 0.0
     while not milliseconds or seconds < turn_s:
-        # Frames that still lack an answer come first, then all in order.
-        place = len(answers) if len(answers) < len(frames) else len(milliseconds) % len(frames)
-        began = clock()
-        labels = run(frames[place])
-        took = clock() - began
-        if len(answers) < len(frames):
-            answers.append(labels.copy())  # the candidate may use the array again
-        milliseconds.append(1e3 * took)
-        seconds += took
+        # Frames without a prediction come first, then all in order.
+        is_missing = len(labels) < len(frames)
+        frame = frames[len(labels) if is_missing else len(milliseconds) % len(frames)]
+        start = clock()
+        prediction = run(frame)
+        frame_s = clock() - start
+        if is_missing:
+            labels.append(prediction.copy())  # the candidate may overwrite the array
+        milliseconds.append(1e3 * frame_s)
+        seconds += frame_s
     return milliseconds[1:] or milliseconds

@@ -1,11 +1,16 @@
-"""What the paper says of ENet and SegNet (arXiv:1606.02147)."""
+"""The figures of ENet and SegNet in the ENet paper (arXiv:1606.02147)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PaperCost:
-    """A row of the paper's hardware table, at 640x360: GFLOPs, millions of parameters, MB fp16."""
+    """A row of the paper's hardware table, at 640x360.
+
+    gflops: billions of operations of one frame.
+    million_parameters: millions of parameters.
+    fp16_mb: size of the weights in half precision, MB.
+    """
 
     gflops: float
     million_parameters: float
@@ -17,8 +22,8 @@ COSTS = {
     'segnet': PaperCost(286.03, 29.46, 56.2),
 }
 
-# Milliseconds a frame by (board, width, height) and architecture. Copied by hand and not checked
-# against the paper's tables, but they give the abstract's 18 times.
+# Milliseconds of a frame by (board, width, height) and architecture. Copied by hand and not
+# checked against the paper's tables, but they agree with the abstract's factor of 18.
 TIMES = {
     ('Jetson TX1', 480, 320): {'enet': 47, 'segnet': 757},
     ('Jetson TX1', 640, 360): {'enet': 69, 'segnet': 1251},
@@ -27,15 +32,15 @@ TIMES = {
     ('Titan X', 1280, 720): {'enet': 21, 'segnet': 289},
     ('Titan X', 1920, 1080): {'enet': 46, 'segnet': 637},
 }
-TIMES_NOTE = ("The times are an unverified transcription of the paper's tables, consistent with "
+TIMES_NOTE = ("The paper's times are an unverified transcription of its tables, consistent with "
               'its abstract: up to 18 times faster than SegNet.')
 
-# SegNet's over ENet's, by the abstract.
+# SegNet divided by ENet, from the abstract.
 ABSTRACT_SPEED_RATIO, ABSTRACT_GFLOPS_RATIO, ABSTRACT_PARAMETER_RATIO = 18, 75, 79
 
 GFLOPS_NOTE = (
-    'Counted here are the convolutions, two operations a multiply-add. That gives ENet 3.40 '
-    'GFLOPs at 640x360 with 12 classes and 3.46 with 20, not the 3.83 of the paper: no plain rule '
-    "gives that figure, because the authors' counter counts too much for dilated convolutions. "
-    "SegNet's 286.03 is exactly 20 classes, floor pooling, and one operation more for each bias "
-    'and each ReLU.')
+    'The convolutions are counted, two operations per multiply-add. ENet then has 3.40 GFLOPs at '
+    '640x360 with 12 classes and 3.46 with 20, not the 3.83 of the paper: no plain rule gives '
+    "that figure, because the authors' counter overestimates dilated convolutions. SegNet's "
+    '286.03 is exactly 20 classes, floor pooling, and one more operation for each bias and each '
+    'ReLU.')

@@ -1,42 +1,48 @@
-"""A comparison's results as Markdown, JSON and a picture."""
+"""The report of a comparison: Markdown, JSON and a chart."""
 
 import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
 
 from enet_ros.benchmark import paper
-from enet_ros.benchmark.machine import busy
+from enet_ros.benchmark.machine import is_busy
+from enet_ros.benchmark.results import Results, Row, SizeResult
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
 from enet_ros.paths import OutputFolder
 
 PAPER_SIZE = 640, 360  # of the paper's hardware table
-_EXPLANATION = (  # of the tables of the sizes
+_TITLES = {'enet': 'ENet', 'segnet': 'SegNet'}
+_SIZE_NOTE = (
     'Bold: engines of this package. Plain: eager PyTorch in float32, channels first, NumPy before '
-    'and after. All took turns in rounds, slow ones in fewer. Ratios are medians over the rounds '
-    'that both took part in, so they can differ a little from those of the medians shown. The p95 '
-    'of so few frames as SegNet has is about the slowest.')
+    'and after. All candidates took turns in rounds, slow ones in fewer. Ratios are medians over '
+    'common rounds, so they can differ slightly from the ratios of the medians. SegNet has so few '
+    'frames that its p95 is about the slowest one.')
 
 
-def markdown(results):
-    """Return a comparison's results as Markdown."""
+def markdown(results: Results) -> str:
+    """Return the results of a comparison as Markdown."""
     parts = [_header(results), _targets(results)]
     parts += [_size(size) for size in results['sizes']]
-    parts += [_EXPLANATION] if results['sizes'] else []
-    parts += [part(results) for part in (_camera, _alone, _costs, _paper_times, _left_out)]
+    parts += [_SIZE_NOTE] if results['sizes'] else []
+    parts += [_pipeline(results), _startup(results), _costs(results), _paper_times(results),
+              _skipped(results)]
     return '\n\n'.join(part for part in parts if part) + '\n'
 
 
 class ReportFolder(OutputFolder):
-    """The folder that a report is written to; matplotlib, too, is missed at once."""
+    """The folder of a report; raise BadInput at once if it or matplotlib is unusable."""
 
-    def __init__(self, out):
+    def __init__(self, out: str | os.PathLike[str]) -> None:
         super().__init__(out)
         try:
             import matplotlib.figure  # noqa: F401
         except ImportError as error:
-            raise BadInput('the picture of a report needs matplotlib, which cannot be loaded '
-                           f'({error}); pip install matplotlib, or leave --out away') from error
+            raise BadInput('the chart of a report needs matplotlib, which cannot be imported '
+                           f'({error}); pip install matplotlib, or omit --out') from error
 
-    def write(self, results):
+    def write(self, results: Results) -> None:
         """Write benchmark.md, benchmark.json and benchmark.png."""
         try:
             (self.path / 'benchmark.md').write_text(markdown(results))
@@ -46,8 +52,8 @@ class ReportFolder(OutputFolder):
             raise self.not_writable(error) from error
 
 
-def draw(results, file):
-    """Draw milliseconds a frame of every engine and peer, a panel for each size."""
+def draw(results: Results, file: Path) -> None:
+    """Draw a bar chart of the frame times, with a panel for each size."""
     from matplotlib.figure import Figure
 
     sizes = results['sizes']
@@ -59,13 +65,13 @@ def draw(results, file):
         for architecture, offset, color in (('enet', -0.2, '#1f77b4'), ('segnet', 0.2, '0.65')):
             rows = {row['name']: row for row in size['rows']
                     if row['architecture'] == architecture}
-            places = [place for place, name in enumerate(names) if name in rows]
-            bars = panel.barh([place + offset for place in places],
-                              [rows[names[place]]['median_ms'] for place in places], 0.4,
-                              color=color, label=_NAMES[architecture])
+            positions = [position for position, name in enumerate(names) if name in rows]
+            bars = panel.barh([position + offset for position in positions],
+                              [rows[names[position]]['median_ms'] for position in positions], 0.4,
+                              color=color, label=_TITLES[architecture])
             panel.bar_label(bars, fmt='%.3g', padding=2, fontsize=7)
         panel.set(title=f'{size["width"]}x{size["height"]}', xscale='log',
-                  xlabel='ms a frame, median')
+                  xlabel='median, ms per frame')
         panel.margins(x=0.25)
         panel.grid(axis='x', alpha=0.3)
     panels[0].set_yticks(range(len(names)), names)
@@ -74,113 +80,120 @@ def draw(results, file):
     figure.savefig(file, dpi=120)
 
 
-def _header(results):
+def _header(results: Results) -> str:
     machine = results['machine']
     versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
     lines = [
-        f'Command: `{results["command"]}`' if 'command' in results else '',
+        f'Command: `{results["command"]}`' if results['command'] else '',
         f'Machine: {machine["processor"]}, {machine["cores"]} cores, '
         f'{"with" if machine["amx_bf16"] else "without"} AMX, {machine["memory_gib"]} GiB, '
         f'{machine["gpu"] or "no GPU"}; {machine["system"]}; {versions}',
-        f'Model: `{results["model"]}`; the other network has random weights, which does not '
-        'matter for speed but leaves its labels near ties, so that their agreement says little. '
-        f'Threads: {results["threads"] or "one a core"}. Batch 1, frames of the synthetic street, '
-        'from uint8 image to uint8 labels at the same size.',
+        f'Model: `{results["model"]}`. The other network has random weights: its speed is that of '
+        'a trained one, but many of its pixels are near a tie between classes, so the agreement '
+        f'of its labels means little. Threads: {results["threads"] or "one per core"}. Batch 1, '
+        'frames of the synthetic street, from uint8 image to uint8 labels at the same size.',
     ]
     if results['seconds'] is None:
-        lines.append('**This run did not come to its end: what is missing was not measured.**')
-    if busy(machine):
-        lines.append(f'**The machine was busy when this began (load {machine["load"]}): the '
-                     'times are not to be relied on.**')
+        lines.append('**This run is not complete: what is missing was not measured.**')
+    if is_busy(machine):
+        lines.append(f'**The machine was busy at the start (load {machine["load"]}): the times '
+                     'are unreliable.**')
     return '\n\n'.join(line for line in lines if line)
 
 
-def _targets(results):
-    rows = [[target.text, _number(target.figure), {True: 'yes', False: '**no**', None: '-'}
-             [target.reached], target.note or 'not measured'] for target in targets(results)]
-    return '### Targets at 640x360\n\n' + _table(
-        ['target', 'measured', 'reached', 'of'], rows, 1)
+def _targets(results: Results) -> str:
+    verdicts = {True: 'yes', False: '**no**', None: '-'}
+    rows = [[target.text, _number(target.figure), verdicts[target.reached],
+             target.note or 'not measured'] for target in targets(results)]
+    return '### Targets at 640x360\n\n' + _table(['target', 'measured', 'reached', 'by'], rows, 1)
 
 
-def _size(size):
-    rows = {}
+def _size(size: SizeResult) -> str:
+    by_name: dict[str, dict[str, Row]] = {}
     for row in size['rows']:
-        rows.setdefault(row['name'], {})[row['architecture']] = row
+        by_name.setdefault(row['name'], {})[row['architecture']] = row
     lines = []
-    for name, by_architecture in rows.items():
-        enet, segnet = by_architecture.get('enet', {}), by_architecture.get('segnet', {})
-        engine = (enet or segnet)['engine']
+    for name, by_architecture in by_name.items():
+        enet, segnet = by_architecture.get('enet'), by_architecture.get('segnet')
+        is_engine = any(row['is_engine'] for row in by_architecture.values())
         lines.append([
-            f'**{name}**' if engine else name,
-            *_times(enet), _number(enet.get('frames_a_second')), *_beside_plain(enet),
-            *_times(segnet), *_beside_plain(segnet), _number(enet.get('times_segnet'))])
+            f'**{name}**' if is_engine else name,
+            *_times(enet), _number(enet and enet['frames_per_second']), *_compared_to_plain(enet),
+            *_times(segnet), *_compared_to_plain(segnet),
+            _number(enet and enet['speedup_over_segnet'])])
     table = _table(['', 'ENet ms', 'p95', 'rounds', 'frames/s', 'x plain', 'labels = fp32',
                     'SegNet ms', 'p95', 'rounds', 'x plain', 'labels = fp32', 'ENet x SegNet'],
                    lines, 1)
     return f'### {size["width"]}x{size["height"]}\n\n{table}'
 
 
-def _times(row):
-    """Return the cells of a row's times; a row that is not there is empty."""
-    return [_number(row.get('median_ms')), _number(row.get('p95_ms')), str(row.get('rounds', '-'))]
+def _times(row: Row | None) -> list[str]:
+    """Return the cells of a row's times; '-' without a row."""
+    if row is None:
+        return ['-', '-', '-']
+    return [_number(row['median_ms']), _number(row['p95_ms']), str(row['rounds'])]
 
 
-def _beside_plain(row):
-    return [_number(row.get('times_plain')), _share(row.get('agreement'))]
+def _compared_to_plain(row: Row | None) -> list[str]:
+    """Return the cells of a row's speedup and agreement; '-' without a row."""
+    return [_number(row and row['speedup_over_plain']), _percent(row and row['agreement'])]
 
 
-def _camera(results):
-    camera = results['camera']
-    if not camera:
+def _pipeline(results: Results) -> str:
+    pipeline = results['pipeline']
+    if not pipeline:
         return ''
-    (width, height), (inner_width, inner_height) = camera['camera'], camera['network']
+    width, height = pipeline['camera_size']
+    network_width, network_height = pipeline['network_size']
     rows = [[row['name'], _number(row['median_ms']), _number(row['p95_ms'])]
-            for row in camera['rows']]
-    return (f"### A camera's {width}x{height} bgr8 frame to labels, overlay and all masks at "
+            for row in pipeline['rows']]
+    return (f'### A {width}x{height} bgr8 image to labels, overlay and all masks at '
             f'{width}x{height}\n\n' + _table(['', 'ms', 'p95'], rows, 1)
-            + f'\n\nThe network runs at {inner_width}x{inner_height}, ours on '
-            f'{camera["engine"]}.')
+            + f'\n\nThe network runs at {network_width}x{network_height}, in enet_ros on '
+            f'{pipeline["engine"]}.')
 
 
-def _alone(results):
-    if not results['alone']:
+def _startup(results: Results) -> str:
+    if not results['startup']:
         return ''
     rows = []
-    for row in results['alone']:
-        figures = ([f'failed: {row["error"]}', '', '', ''] if 'error' in row else
-                   [_number(row[key]) for key in ('cold_start_s', 'warm_start_s',
-                                                  'resident_mib', 'peak_mib')])
-        rows.append([f'{_NAMES[row["architecture"]]}, {row["name"]}', *figures])
-    width, height = results['alone'][0]['size']
+    for row in results['startup']:
+        if row['error']:
+            figures = [f'failed: {row["error"]}', '', '', '']
+        else:
+            figures = [_number(row['cold_start_s']), _number(row['warm_start_s']),
+                       _number(row['resident_mib']), _number(row['peak_mib'])]
+        rows.append([f'{_TITLES[row["architecture"]]}, {row["name"]}', *figures])
+    width, height = results['startup'][0]['size']
     return (f'### Start-up and memory, {width}x{height}\n\n' + _table(
-        ['a process with', 'first labels, cold, s', 'warm, s', 'resident MiB', 'peak MiB'],
-        rows, 1) + '\n\nFrom the first import to the first labels. Cold: our cache folder is '
-        "empty; the operating system's file cache is not. Resident: after some frames.")
+        ['process', 'first labels, cold, s', 'warm, s', 'resident MiB', 'peak MiB'], rows, 1)
+        + '\n\nFrom the first import to the first labels. Cold: with an empty cache folder; the '
+        "operating system's file cache is not empty. Resident: after some frames.")
 
 
-def _costs(results):
+def _costs(results: Results) -> str:
     sizes = {(size['width'], size['height']): size['cost'] for size in results['sizes']}
     if not sizes:
         return ''
     width, height = PAPER_SIZE if PAPER_SIZE in sizes else next(iter(sizes))
     shown, comparable = sizes[width, height], (width, height) == PAPER_SIZE
     rows = []
-    for name, title in _NAMES.items():
-        cost, said = shown[name], paper.COSTS[name]
-        rows.append([title, f'{cost["parameters"]:,}', f'{said.million_parameters} M',
-                     f'{cost["gflops"]:.2f}', f'{said.gflops}' if comparable else '-',
-                     f'{cost["fp16_mib"]:.2f}', f'{said.fp16_mb}'])
+    for name, title in _TITLES.items():
+        cost, published = shown[name], paper.COSTS[name]
+        rows.append([title, f'{cost["parameters"]:,}', f'{published.million_parameters} M',
+                     f'{cost["gflops"]:.2f}', f'{published.gflops}' if comparable else '-',
+                     f'{cost["fp16_mib"]:.2f}', f'{published.fp16_mb}'])
     enet, segnet = shown['enet'], shown['segnet']
     rows.append(['SegNet / ENet', f'{segnet["parameters"] / enet["parameters"]:.0f}',
                  f'{paper.ABSTRACT_PARAMETER_RATIO}', f'{segnet["gflops"] / enet["gflops"]:.0f}',
                  f'{paper.ABSTRACT_GFLOPS_RATIO}',
                  f'{segnet["fp16_mib"] / enet["fp16_mib"]:.0f}', '-'])
-    return (f'### Size and work at {width}x{height}\n\n' + _table(
+    return (f'### Size and computation at {width}x{height}\n\n' + _table(
         ['', 'parameters', 'paper', 'GFLOPs', 'paper', 'fp16 MiB', 'paper'], rows, 1)
         + f'\n\n{paper.GFLOPS_NOTE}')
 
 
-def _paper_times(results):
+def _paper_times(results: Results) -> str:
     rows = []
     ours = {(size['width'], size['height'], row['architecture']): row['median_ms']
             for size in results['sizes'] for row in size['rows']
@@ -192,37 +205,34 @@ def _paper_times(results):
         enet, segnet = times['enet'], times.get('segnet')
         rows.append([f'{width}x{height}', board, str(enet), _number(segnet),
                      _number(segnet and segnet / enet),
-                     *(_number(ours.get((width, height, name))) for name in _NAMES)])
+                     *(_number(ours.get((width, height, name))) for name in _TITLES)])
     if not rows:
         return ''
     default = results['default_engine']
-    return ("### The paper's times beside ours\n\n" + _table(
+    return ("### The paper's times and this machine's\n\n" + _table(
         ['', "the paper's board", 'ENet ms', 'SegNet ms', 'ratio', f'ENet ms, here, {default}',
          f'SegNet ms, here, {default}'], rows, 2) + f'\n\n{paper.TIMES_NOTE}')
 
 
-def _left_out(results):
-    if not results['left_out']:
+def _skipped(results: Results) -> str:
+    if not results['skipped']:
         return ''
-    return '### Left out\n\n' + '\n'.join(
-        f'- {left["what"]}: {left["reason"]}' for left in results['left_out'])
+    return '### Skipped\n\n' + '\n'.join(
+        f'- {skipped["name"]}: {skipped["reason"]}' for skipped in results['skipped'])
 
 
-_NAMES = {'enet': 'ENet', 'segnet': 'SegNet'}
-
-
-def _table(titles, rows, left):
-    """Return a Markdown table whose first `left` columns stand left, the others right."""
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+    """Return a Markdown table whose first `left` columns are aligned left, the others right."""
     marks = ['---'] * left + ['---:'] * (len(titles) - left)
     return '\n'.join(f'| {" | ".join(row)} |' for row in (titles, marks, *rows))
 
 
-def _number(value):
-    """Return a figure with three or four digits that mean something; - for None."""
+def _number(value: float | None) -> str:
+    """Return a figure with three or four significant digits, '-' for None."""
     if value is None:
         return '-'
     return f'{value:.0f}' if value >= 1000 else f'{value:.1f}' if value >= 10 else f'{value:.2f}'
 
 
-def _share(value):
+def _percent(value: float | None) -> str:
     return '-' if value is None else f'{100 * value:.3f} %'

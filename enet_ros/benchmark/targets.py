@@ -1,16 +1,20 @@
-"""What the engines are to reach, held against what was measured."""
+"""The targets of the engines, compared with the measured figures."""
 
 from dataclasses import dataclass
+
+from enet_ros.benchmark.results import Results
 
 SIZE = 640, 360
 
 
 @dataclass(frozen=True)
 class Target:
-    """A target and the figure measured for it, None where there is none.
+    """A target and its measured figure.
 
-    reached is None where the figure is missing, or the target cannot be judged on this machine;
-    `note` says why, or what the figure is of.
+    text: the target in words.
+    figure: the measured figure; None if it was not measured.
+    reached: None if there is no figure, or this machine cannot reach the target.
+    note: the candidate of the figure, or why there is no verdict.
     """
 
     text: str
@@ -19,49 +23,49 @@ class Target:
     note: str = ''
 
 
-def targets(results):
-    """Return the Targets of a comparison's results, for its default engine on the CPU."""
-    rows = next((size['rows'] for size in results['sizes']
-                 if (size['width'], size['height']) == SIZE), [])
-    enet = {row['name']: row for row in rows if row['architecture'] == 'enet'}
+def targets(results: Results) -> list[Target]:
+    """Return the Targets of the default engine on the CPU."""
+    rows = [row for size in results['sizes'] if (size['width'], size['height']) == SIZE
+            for row in size['rows'] if row['architecture'] == 'enet']
     default = results['default_engine']
-    mine = enet.get(default, {})
-    alone = next((row for row in results['alone'] if row['architecture'] == 'enet'
-                  and row['name'] == default), {})
-    by_hand = [row for row in enet.values() if 'speed_of_by_hand' in row]
-    worst = min(by_hand, key=lambda row: row['speed_of_by_hand'], default={})
-    ratios = [row for row in enet.values()
-              if row['engine'] and 'times_segnet' in row and 'float32' in row['name']]
-    best = max(ratios, key=lambda row: row['times_segnet'], default={})
+    default_row = next((row for row in rows if row['name'] == default), None)
+    startup = next((row for row in results['startup']
+                    if row['architecture'] == 'enet' and row['name'] == default), None)
+    over_direct = [(row['speedup_over_direct_openvino'], row['name']) for row in rows
+                   if row['speedup_over_direct_openvino'] is not None]
+    slowest, slowest_name = min(over_direct, default=(None, ''))
+    over_segnet = [(row['speedup_over_segnet'], row['name']) for row in rows
+                   if row['speedup_over_segnet'] is not None and row['is_engine']
+                   and 'float32' in row['name']]
+    fastest, fastest_name = max(over_segnet, default=(None, ''))
 
-    camera = results['camera'] or {}
-    speed = _at_least('at least 4.5 times as fast as the plain network', 4.5,
-                      mine.get('times_plain'), default)
+    pipeline = results['pipeline']
+    speedup = _at_least('4.5 times the speed of the plain network', 4.5,
+                        default_row and default_row['speedup_over_plain'], default)
     if not results['machine']['amx_bf16']:
-        speed = Target(speed.text, speed.figure, None, 'not measurable: no AMX')
+        speedup = Target(speedup.text, speedup.figure, None, 'no verdict: no AMX')
     return [
-        speed,
-        _at_least('at least 0.97 of the speed of OpenVINO used by hand', 0.97,
-                  worst.get('speed_of_by_hand'), worst.get('name', '')),
-        _at_least('ENet at least 18 times as fast as SegNet in float32 on an engine', 18,
-                  best.get('times_segnet'), best.get('name', '')),
-        _at_most("a camera's 1280x720 frame to labels, overlay and all masks: at most 10 ms "
-                 'beside the network', 10.0, camera.get('beside_network_ms'), default),
-        _at_least('the same at least 5 times as fast as plain PyTorch and NumPy', 5,
-                  camera.get('times_plain'), default),
-        _at_most('first labels at most 4 s after the first import, caches filled', 4.0,
-                 alone.get('warm_start_s'), default),
-        _at_most('at most 600 MB resident', 600.0, _megabytes(alone.get('peak_mib')), default),
+        speedup,
+        _at_least('0.97 times the speed of direct calls of OpenVINO', 0.97, slowest, slowest_name),
+        _at_least('ENet 18 times as fast as SegNet in float32 on an engine', 18, fastest,
+                  fastest_name),
+        _at_most('10 ms for a 1280x720 image to labels, overlay and all masks, in addition to the '
+                 'network', 10.0, pipeline and pipeline['overhead_ms'], default),
+        _at_least('5 times the speed of plain PyTorch and NumPy for the same pipeline', 5,
+                  pipeline and pipeline['speedup_over_plain'], default),
+        _at_most('4 s from the first import to the first labels, with a filled cache', 4.0,
+                 startup and startup['warm_start_s'], default),
+        _at_most('600 MB of memory', 600.0, _megabytes(startup and startup['peak_mib']), default),
     ]
 
 
-def _at_least(text, bar, figure, note):
-    return Target(text, figure, None if figure is None else figure >= bar, note)
+def _at_least(text: str, limit: float, figure: float | None, note: str) -> Target:
+    return Target(f'at least {text}', figure, None if figure is None else figure >= limit, note)
 
 
-def _at_most(text, bar, figure, note):
-    return Target(text, figure, None if figure is None else figure <= bar, note)
+def _at_most(text: str, limit: float, figure: float | None, note: str) -> Target:
+    return Target(f'at most {text}', figure, None if figure is None else figure <= limit, note)
 
 
-def _megabytes(mebibytes):
+def _megabytes(mebibytes: float | None) -> float | None:
     return None if mebibytes is None else mebibytes * 2 ** 20 / 1e6

@@ -52,6 +52,7 @@ class InferenceGraph(nn.Module):
         # pixel, so that the arg max can precede the rearrangement of pixels.
         self.in_phases = network.ends_in_2x2_upsampling
         if self.in_phases:
+            assert isinstance(network.output, nn.ConvTranspose2d)
             self.network.output = _as_phases(network.output)
         if inference_spec.resizes and inference_spec.filter == 'nearest':
             width, height = inference_spec.output_size

@@ -181,9 +181,9 @@ def start_session(graph: bytes, providers: list[Provider], threads: int = 0
 
 def _require_provider(provider: str) -> None:
     if provider not in _available_providers():
-        raise BadInput(f'this ONNX Runtime has no {provider}; replace the package onnxruntime by '
-                       'onnxruntime-gpu (on a Jetson, by the build for its JetPack), or choose '
-                       'device cpu or engine torch')
+        raise BadInput(f'this ONNX Runtime has no {provider}; install onnxruntime-gpu in place '
+                       'of onnxruntime (on a Jetson, the build for its JetPack), or choose device '
+                       'cpu or engine torch')
 
 
 def _available_providers() -> list[str]:
