@@ -200,7 +200,7 @@ def _add_nav2_config(commands):
 
 def _segment(options):
     from enet_ros.evaluation.segment_files import print_report, segment_source
-    from enet_ros.images.sources import open_source
+    from enet_ros.images.open_source import open_source
 
     seed = ReplayConfig(seed=options.seed).seed
     segmenter = _load_segmenter(options)

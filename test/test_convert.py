@@ -20,7 +20,7 @@ from enet_ros.ros.convert import (
     image_to_plane,
     scale_camera_info,
 )
-from enet_ros.synthetic.street import PinholeCamera
+from enet_ros.synthetic.pinhole_camera import PinholeCamera
 
 
 def to_message(raw):

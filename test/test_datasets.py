@@ -349,8 +349,8 @@ def test_colors_of_no_class_are_reported(tmp_path):
     image = cv2.imread(str(file))
     image[7, 3] = 3, 2, 1
     write(file, image)
-    with pytest.raises(BadInput, match=rf'{file} has colour \[1, 2, 3\] at x 3, y 7, .*; ids '
-                                       'belong in a grey PNG'):
+    with pytest.raises(BadInput, match=rf'{file} has color \[1, 2, 3\] at x 3, y 7, .*; class '
+                                       'ids need a gray PNG'):
         data.splits['train'].check()
 
 

@@ -10,8 +10,8 @@ from enet_ros.errors import BadInput
 from enet_ros.evaluation.metrics import ConfusionMatrix
 from enet_ros.evaluation.segment_files import print_report, segment_source
 from enet_ros.images.files import read_image
+from enet_ros.images.open_source import open_source
 from enet_ros.images.postprocess import scale_labels
-from enet_ros.images.sources import open_source
 from enet_ros.labels import CAMVID
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.segmenter import Segmenter

@@ -9,12 +9,13 @@ from encoded_images import (
     encoded,
     expected_rgb,
     quadrants,
+    raw_image,
     with_exif_orientation,
 )
 
 from enet_ros.errors import BadInput
-from enet_ros.images import sources
-from enet_ros.images.sources import open_source
+from enet_ros.images import video_source
+from enet_ros.images.open_source import open_source
 from enet_ros.labels import CAMVID, CITYSCAPES, UNLABELLED
 
 IMAGE = np.full((48, 64, 3), (200, 100, 50), np.uint8)  # RGB
@@ -40,7 +41,7 @@ def write_video(path, frames=5):
 
 
 def write_bag(path, messages, storage='sqlite3'):
-    """Write (topic, message) pairs; a message is what makes it, given its types."""
+    """Write (topic, function) pairs; a function returns the message, given the types."""
     rosbag2 = pytest.importorskip('rosbags.rosbag2')
     from rosbags.typesys import Stores, get_typestore
     store = get_typestore(Stores.ROS2_HUMBLE)
@@ -62,7 +63,7 @@ def header(types):
 
 
 def raw(pixels, encoding, padding=0, cut=0):
-    """Return a maker of a sensor_msgs/Image of uint8 (H, W) or (H, W, C)."""
+    """Return a function that makes a sensor_msgs/Image of uint8 (H, W) or (H, W, C)."""
     height, width = pixels.shape[:2]
     rows = pixels.reshape(height, -1) if pixels.size else pixels
     data = np.pad(rows, ((0, 0), (0, padding)), constant_values=255).ravel()
@@ -72,7 +73,7 @@ def raw(pixels, encoding, padding=0, cut=0):
 
 
 def from_raw_image(raw):
-    """Return a maker of the sensor_msgs/Image of a RawImage."""
+    """Return a function that makes the sensor_msgs/Image of a RawImage."""
     return lambda types: types['sensor_msgs/msg/Image'](
         header=header(types), height=raw.height, width=raw.width, encoding=raw.encoding,
         is_bigendian=int(raw.is_bigendian), step=raw.step, data=np.frombuffer(raw.data, np.uint8))
@@ -100,7 +101,7 @@ def read_all(source):
             frames.append(error)
 
 
-def test_the_street_is_endless_labelled_and_the_same_each_time():
+def test_the_street_is_endless_and_repeats_with_labels():
     source = open_source('synthetic', width=64, height=48, seed=3)
     assert (source.length, source.endless, source.live, source.labelled) == (
         None, True, False, True)
@@ -115,7 +116,7 @@ def test_the_street_is_endless_labelled_and_the_same_each_time():
     assert (other_seed.image != first[0].image).any()
 
 
-def test_the_street_has_no_labels_of_other_classes():
+def test_the_street_has_no_ground_truth_for_other_classes():
     source = open_source('synthetic', CITYSCAPES, width=64, height=48)
     assert not source.labelled and next(iter(source)).truth is None
 
@@ -134,7 +135,7 @@ def test_folder_with_labels_beside_it(tmp_path):
     assert unlabelled.truth is None
     np.testing.assert_array_equal(labelled.image, IMAGE)
     assert [*labelled.truth[[0, 15, 40], 0]] == [UNLABELLED, 3, 0]
-    assert len(read_all(source)) == 2  # anew
+    assert len(read_all(source)) == 2  # starts again
 
 
 def test_folder_and_image_without_labels(tmp_path):
@@ -145,7 +146,7 @@ def test_folder_and_image_without_labels(tmp_path):
         assert frame.name == 'a' and frame.truth is None
 
 
-def test_a_file_that_cannot_be_read_loses_no_other(tmp_path):
+def test_reading_continues_after_a_file_that_cannot_be_read(tmp_path):
     for name in 'abcde':
         write_image(tmp_path / 'val' / f'{name}.png')
         write_labels(tmp_path / 'valannot' / f'{name}.png', np.zeros((48, 64), np.uint8))
@@ -161,7 +162,7 @@ def test_a_file_that_cannot_be_read_loses_no_other(tmp_path):
     assert frames[4].name == 'e' and len(frames) == 5
 
 
-def test_two_images_of_one_name(tmp_path):
+def test_images_that_differ_only_in_their_suffix_are_refused(tmp_path):
     write_image(tmp_path / 'a.png')
     write_image(tmp_path / 'a.jpg')
     with pytest.raises(BadInput, match='a.jpg and a.png.*rename'):
@@ -181,15 +182,15 @@ def test_video(tmp_path):
     source.close()
 
 
-def test_camera_that_is_unplugged(tmp_path, monkeypatch):
+def test_camera_that_is_disconnected(tmp_path, monkeypatch):
     file = str(write_video(tmp_path / 'v.avi'))
-    monkeypatch.setattr(sources, '_capture', lambda index: cv2.VideoCapture(file))
+    monkeypatch.setattr(video_source, 'open_capture', lambda index: cv2.VideoCapture(file))
     source = open_source('0')
     assert (source.length, source.endless, source.live, source.labelled) == (
         None, True, True, False)
     *frames, error = read_all(source)
     assert len(frames) == 5 and abs(frames[4].image.mean((0, 1)) - (200, 0, 160)).max() < 6
-    with pytest.raises(BadInput, match='camera 0 gives no more frames'):
+    with pytest.raises(BadInput, match='camera 0 sends no more frames'):
         raise error
     source.close()
     assert not source.device.isOpened()
@@ -238,6 +239,14 @@ def test_bag_of_camera_encodings(tmp_path):
         assert difference[away_from_edges(28, 20)].max() <= tolerance, encoding
 
 
+def test_white_level_scales_16_bit_images_of_bags(tmp_path):
+    levels = np.array([[0, 1000, 4095]], '<u2')
+    bag = write_bag(tmp_path / 'bag', [
+        ('/image', from_raw_image(raw_image(levels.view(np.uint8), 'mono16', 3, 1)))])
+    frame, = open_source(bag, white_level=4095)
+    assert frame.image[0, :, 0].tolist() == [0, 62, 255]
+
+
 def test_exif_orientation_turns_image_files_but_not_messages(tmp_path):
     jpeg = cv2.imencode('.jpg', IMAGE)[1].tobytes()
     turned = with_exif_orientation(jpeg, 6)
@@ -247,7 +256,7 @@ def test_exif_orientation_turns_image_files_but_not_messages(tmp_path):
     assert next(iter(open_source(tmp_path / 'a.jpg'))).image.shape == (64, 48, 3)
 
 
-def test_a_message_that_cannot_be_read_loses_no_other(tmp_path):
+def test_reading_continues_after_a_message_that_cannot_be_read(tmp_path):
     grey = np.zeros((6, 8), np.uint8)
     bag = write_bag(tmp_path / 'bag', [
         ('/image', raw(grey, '32FC1')), ('/image', raw(grey, 'mono8', cut=1)),
@@ -305,7 +314,7 @@ def test_sources_that_cannot_be_opened(tmp_path, capfd):
                           ('~nobody-of-this-name/x', 'does not exist'),
                           ('~nobody-of-this-name/x:/topic', 'does not exist'),
                           (tmp_path / 'empty', 'holds no images'),
-                          (tmp_path / 'text.avi', 'no video that can be decoded'),
+                          (tmp_path / 'text.avi', 'is not a video that can be decoded'),
                           ('917', 'camera 917 cannot be opened')):
         with pytest.raises(BadInput, match=words) as raised:
             open_source(source)
@@ -316,5 +325,5 @@ def test_sources_that_cannot_be_opened(tmp_path, capfd):
 def test_a_video_without_a_whole_frame(tmp_path):
     whole = write_video(tmp_path / 'whole.avi').read_bytes()
     (tmp_path / 'head.avi').write_bytes(whole[:300])
-    with pytest.raises(BadInput, match='no video that can be decoded'):
+    with pytest.raises(BadInput, match='is not a video that can be decoded'):
         open_source(tmp_path / 'head.avi')

@@ -5,7 +5,8 @@ import pytest
 
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
-from enet_ros.synthetic.street import FRAMES_A_SECOND, PinholeCamera, SyntheticStreet
+from enet_ros.synthetic.pinhole_camera import PinholeCamera
+from enet_ros.synthetic.street import FRAMES_A_SECOND, SyntheticStreet
 
 ROAD = CAMVID.id_of('Road')
 SEEDS = range(6)

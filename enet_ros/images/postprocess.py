@@ -1,7 +1,7 @@
-"""From labels to what people and planners look at.
+"""Label images at the size of the camera, masks, and colors for people.
 
-`dst`, where a function takes it, is an array of the result's shape to fill; with one of another
-shape, or None, the result is a new array.
+`dst`, where a function takes it, is an array to write the result into. If its shape does not fit,
+or if it is None, the result is a new array.
 """
 
 import math
@@ -12,42 +12,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def scale_labels(labels, width, height, dst=None):
-    """Resize a label or confidence image, uint8 (H, W), by taking the nearest pixel.
+def scale_labels(labels: NDArray[np.uint8], width: int, height: int,
+                 dst: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Resize a label or confidence image, uint8 (H, W), to the nearest pixel.
 
-    One that has the size already is returned as it is.
+    An image that already has the size is returned unchanged.
     """
     if labels.shape == (height, width):
         return labels
     return cv2.resize(labels, (width, height), dst, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def colorize(labels, palette, dst=None):
-    """Paint a label image with a (256, 3) table: uint8 (H, W) -> uint8 (H, W, 3), its channels."""
+def colorize(labels: NDArray[np.uint8], palette: NDArray[np.uint8],
+             dst: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Color a label image, uint8 (H, W), by a palette, uint8 (256, 3).
+
+    Returns uint8 (H, W, 3) in the channel order of the palette.
+    """
     return cv2.applyColorMap(labels, palette[:, None], dst)
 
 
-def overlay(image, color, alpha, dst=None):
-    """Blend colours over an image of the same size and channel order, alpha 0-1.
+def overlay(image: NDArray[np.uint8], color: NDArray[np.uint8], alpha: float,
+            dst: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Blend colors over an image of the same size and channel order.
 
-    dst may be the image itself.
+    alpha is the weight of the colors, 0-1. dst may be the image itself.
     """
     return cv2.addWeighted(color, alpha, image, 1.0 - alpha, 0.0, dst)
 
 
-def class_mask(labels, class_id, dst=None):
+def class_mask(labels: NDArray[np.uint8], class_id: int,
+               dst: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """Return 255 where a label image, uint8 (H, W), shows the class and 0 elsewhere."""
     return cv2.compare(labels, class_id, cv2.CMP_EQ, dst)
 
 
-def hide_uncertain(labels, confidence, threshold):
-    """Return labels that are UNLABELLED where the confidence is below a threshold.
+def hide_uncertain(labels: NDArray[np.uint8], confidence: NDArray[np.uint8],
+                   threshold: float) -> NDArray[np.uint8]:
+    """Return a label image that is UNLABELLED where the confidence is below a threshold.
 
-    labels and confidence uint8 (H, W), threshold a probability.
+    confidence: uint8 (H, W), 255 times the probability of the label. threshold: a probability.
     """
-    # 0, or 255, which is UNLABELLED.
     uncertain = cv2.compare(confidence, math.ceil(threshold * 255), cv2.CMP_LT)
-    return cv2.bitwise_or(labels, uncertain)
+    return cv2.bitwise_or(labels, uncertain)  # 255 is UNLABELLED
 
 
 class Painter:

@@ -7,6 +7,7 @@ from copy import deepcopy
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from enet_ros.errors import BadInput
 from enet_ros.images.encodings import (
@@ -17,6 +18,7 @@ from enet_ros.images.encodings import (
     decode_mono8,
     decode_raw,
 )
+from enet_ros.synthetic.pinhole_camera import PinholeCamera
 
 
 def image_to_array(msg: Image, white_level: int = 65535) -> DecodedImage:
@@ -137,8 +139,8 @@ def scale_camera_info(msg, width, height):
     return scaled
 
 
-def camera_info_from_pinhole(camera, header):
-    """Return the sensor_msgs/CameraInfo of an enet_ros.synthetic.PinholeCamera: no distortion."""
+def camera_info_from_pinhole(camera: PinholeCamera, header: Header) -> CameraInfo:
+    """Return the sensor_msgs/CameraInfo of a camera without distortion."""
     k = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]], float)
     return CameraInfo(header=header, width=camera.width, height=camera.height,
                       distortion_model='plumb_bob', d=[0.0] * 5, k=k.ravel(),

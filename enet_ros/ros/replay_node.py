@@ -9,7 +9,7 @@ from std_srvs.srv import Trigger
 
 from enet_ros.config import ReplayConfig
 from enet_ros.errors import BadInput
-from enet_ros.images.sources import open_source
+from enet_ros.images.open_source import open_source
 from enet_ros.ros.convert import array_to_image, camera_info_from_pinhole
 from enet_ros.ros.parameters import Parameters
 from enet_ros.ros.spin import spin

@@ -12,7 +12,8 @@ import numpy as np
 
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELLED
-from enet_ros.synthetic import sprites as sprites
+from enet_ros.synthetic import sprites
+from enet_ros.synthetic.pinhole_camera import PinholeCamera
 
 SKY, ROAD, PAVEMENT, TREE = map(CAMVID.id_of, ('Sky', 'Road', 'Pavement', 'Tree'))
 FRAMES_A_SECOND = 10
@@ -23,31 +24,6 @@ TILE = 24.0             # metres after which the ground's texture repeats
 GRAIN = 0.04            # metres a pixel of the ground's texture
 FLAT_DEPTH = 0.2        # metres of ground that something takes of which there is one picture
 CAR_LENGTH, CAR_WIDTH = 4.2, 1.75
-
-
-@dataclass(frozen=True)
-class PinholeCamera:
-    """An ideal pinhole camera, without distortion.
-
-    Sizes and focal lengths in pixels; height_m above the ground; pitch in rad, positive looks
-    down. Optical frame as in REP-103: z forward, x right, y down.
-    """
-
-    width: int
-    height: int
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-    height_m: float
-    pitch: float
-
-    def matrix(self):
-        """Return the 3x4 matrix from the base frame (x forward, y left, z up, on the ground)."""
-        sine, cosine = np.sin(self.pitch), np.cos(self.pitch)
-        rotation = np.array([[0, -1, 0], [-sine, 0, -cosine], [cosine, 0, -sine]])
-        intrinsics = np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])
-        return intrinsics @ np.c_[rotation, rotation @ [0, 0, -self.height_m]]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.signals import SignalHandlerOptions
 
 from enet_ros.errors import BadInput
-from enet_ros.images.sources import open_source
+from enet_ros.images.open_source import open_source
 from enet_ros.ros.demo.client import CAMERA, SEGMENTER, Failed, Progress, WaitingNode
 
 SYNTHETIC_SIZE = 640, 360  # pixels, of the street and of the network that sees it

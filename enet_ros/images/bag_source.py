@@ -1,0 +1,112 @@
+"""Frames of rosbag2 recordings, read without ROS."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from enet_ros.errors import BadInput
+from enet_ros.images.encodings import DecodedImage, RawImage, decode_compressed, decode_raw
+from enet_ros.images.source import Source, SourceFrame, frame_name
+
+BAG_SUFFIXES = ('.db3', '.mcap')
+RAW = 'sensor_msgs/msg/Image'
+COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+
+
+def is_bag(path: Path) -> bool:
+    """Return whether a path is a rosbag2 recording: its folder or one of its files."""
+    if path.is_dir():  # even without metadata.yaml, as after a crash of the recorder
+        return any(set(file.suffixes) & set(BAG_SUFFIXES) for file in path.iterdir())
+    return path.suffix in BAG_SUFFIXES and path.is_file()
+
+
+class BagSource(Source):
+    """The images of one topic of a rosbag2 recording.
+
+    topic: name of the topic; None selects the first one with images.
+    white_level: value of 16-bit images that becomes 255.
+    """
+
+    def __init__(self, path: Path, topic: str | None = None, white_level: int = 65535) -> None:
+        try:
+            from rosbags.rosbag2 import Reader
+            from rosbags.typesys import Stores, get_typestore
+        except ImportError as error:
+            raise BadInput(f'reading {path} needs the package rosbags; '
+                           'pip install rosbags') from error
+        self.path, self.white_level = path, white_level
+        self._reader = Reader
+        # Both message types are the same in all releases; older recordings do not store them.
+        self._deserialize = get_typestore(Stores.ROS2_HUMBLE).deserialize_cdr
+        counts = self._message_counts()
+        topics = f'its image topics are {", ".join(counts) or "none"}'
+        self.topic = topic or next(iter(counts), '')
+        if self.topic not in counts:
+            raise BadInput(f'{path} has no {topic or "images"}; {topics}')
+        self.length = counts[self.topic]
+        if not self.length:
+            raise BadInput(f'{path} has no messages on {self.topic}; {topics}')
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        return map(self._frame, count(), self._messages())
+
+    def _message_counts(self) -> dict[str, int]:
+        """Return the number of messages on each image topic."""
+        counts: dict[str, int] = {}
+        with self._read_errors(), self._reader(self.path) as bag:
+            for connection in bag.connections:
+                if connection.msgtype in (RAW, COMPRESSED):
+                    topic = connection.topic
+                    counts[topic] = counts.get(topic, 0) + connection.msgcount
+        return counts
+
+    def _messages(self) -> Iterator[tuple[bytes, str]]:
+        """Yield (data, type) of each message on the topic."""
+        with self._read_errors(), self._reader(self.path) as bag:
+            connections = [connection for connection in bag.connections
+                           if connection.topic == self.topic
+                           and connection.msgtype in (RAW, COMPRESSED)]
+            for connection, _, data in bag.messages(connections):
+                yield data, connection.msgtype
+
+    def _frame(self, number: int, message: tuple[bytes, str]) -> SourceFrame:
+        data, message_type = message
+        where = f'{self.path}, message {number} of {self.topic}'
+        try:
+            decoded = _decode(self._deserialize(data, message_type), self.white_level)
+        except BadInput as error:
+            raise BadInput(f'{where}: {error}') from error
+        except Exception as error:  # rosbags raises many types if bytes are missing
+            raise BadInput(f'{where} is damaged ({_one_line(error)}); record it again') from error
+        return SourceFrame(frame_name(number), np.ascontiguousarray(decoded.rgb()))
+
+    @contextmanager
+    def _read_errors(self) -> Iterator[None]:
+        """Raise BadInput for any error of the storage that is read in the with statement."""
+        try:
+            yield
+        except Exception as error:  # each storage raises its own types
+            raise BadInput(f'{self.path} cannot be read as rosbag2 ({_one_line(error)}); '
+                           'try ros2 bag reindex, or record it again') from error
+
+
+def _decode(message: object, white_level: int) -> DecodedImage:
+    """Decode a message of rosbags of one of the two types."""
+    from rosbags.typesys.stores.ros2_humble import (
+        sensor_msgs__msg__CompressedImage,
+        sensor_msgs__msg__Image,
+    )
+
+    if isinstance(message, sensor_msgs__msg__Image):
+        raw = RawImage(message.encoding, message.width, message.height, message.step,
+                       bool(message.is_bigendian), message.data)
+        return decode_raw(raw, white_level)
+    assert isinstance(message, sensor_msgs__msg__CompressedImage)
+    return decode_compressed(message.data, message.format, white_level)
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split()) or type(error).__name__
