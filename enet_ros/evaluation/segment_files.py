@@ -17,7 +17,7 @@ from enet_ros.evaluation.metrics import ConfusionMatrix
 from enet_ros.evaluation.report import summary, tables
 from enet_ros.evaluation.scores import Scores
 from enet_ros.images.postprocess import colorize, overlay, scale_labels
-from enet_ros.images.sources import Source, SourceFrame
+from enet_ros.images.source import Source, SourceFrame
 from enet_ros.labels import LabelSet
 from enet_ros.paths import OutputFolder
 from enet_ros.segmenter import Segmenter
