@@ -37,3 +37,11 @@ def test_a_window_keeps_the_newest_values():
     assert window.values() == [2, 3, 4]
     now[0] = 60.0
     assert window.values() == [3, 4]
+
+
+def test_a_window_without_a_clock_keeps_the_newest_values():
+    window = RollingWindow(size=101)
+    assert all(math.isnan(value) for value in window.percentiles(50, 99))
+    for value in range(1000):
+        window.add(value)
+    assert window.percentiles(0, 50, 100) == [899, 949, 999]

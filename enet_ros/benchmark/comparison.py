@@ -1,4 +1,4 @@
-"""The comparison of ENet and SegNet on all engines and baselines, in one run."""
+"""The comparison of all architectures on all engines and baselines, in one run."""
 
 import gc
 import re
@@ -59,7 +59,7 @@ from enet_ros.models.cost import Cost, cost_of
 FRAMES = 4
 STARTUP_SIZE: Size = 640, 360
 PIPELINE_S = 5  # about what the measurement of the pipeline takes
-SEGNET_LIMIT_S = 3  # seconds of a frame above which an engine's slower precisions are skipped
+SLOW_S = 3  # expected seconds per frame above which only an engine's fastest precision is measured
 
 Key = tuple[str, str]  # architecture, candidate's name
 
@@ -71,7 +71,7 @@ class Plan:
     sizes: (width, height) of the frames, pixels.
     rounds, turn_s, candidate_s: as in `measure`, for each size.
     deadline_s: what is expected to end later than this after the start is skipped.
-    segnet_precisions: precisions in which SegNet is measured.
+    other_precisions: precisions in which the architectures other than ENet are measured.
     """
 
     sizes: tuple[Size, ...]
@@ -79,13 +79,13 @@ class Plan:
     turn_s: float
     candidate_s: float
     deadline_s: float
-    segnet_precisions: tuple[str, ...] = ('float32', 'bfloat16', 'float16')
+    other_precisions: tuple[str, ...] = ('float32', 'bfloat16', 'float16')
 
 
 FULL = Plan(((480, 320), (640, 360), (1280, 720), (1920, 1080)), rounds=8, turn_s=0.25,
             candidate_s=2, deadline_s=float('inf'))
 QUICK = Plan(((640, 360),), rounds=3, turn_s=0.25, candidate_s=2, deadline_s=105,
-             segnet_precisions=('float32',))
+             other_precisions=('float32',))
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,7 @@ class Comparison:
         self._start = clock()
         self._status = StatusLine()
         self._networks = load_networks(model)
+        self._others = [name for name in self._networks if name != 'enet']
         # A folder of its own, because the graphs of all these sizes would fill the user's.
         self._cache = tempfile.TemporaryDirectory(prefix='enet_benchmark_')
         unavailable = unavailable_engines(*self._networks['enet'], self._cache.name)
@@ -198,17 +199,21 @@ class Comparison:
     def _measure_size(self, width: int, height: int, start: float) -> SizeResult:
         size = f'{width}x{height}'
         frames = street_frames(width, height, FRAMES)
+        costs = {name: cost_of(network, width, height)
+                 for name, (network, _) in self._networks.items()}
         loaded = self._load('enet', self._enet_candidates(), frames[0])
-        segnets = self._segnet_candidates(loaded, size)
-        if self._fits(f'segnet at {size}', self._segnet_seconds(loaded, segnets)):
-            loaded |= self._load('segnet', segnets, frames[0])
+        for architecture in self._others:
+            slowdown = _expected_slowdown(architecture, costs)
+            candidates = self._other_candidates(architecture, loaded, slowdown, size)
+            seconds = self._expected_seconds(loaded, slowdown, candidates)
+            if self._fits(f'{architecture} at {size}', seconds):
+                loaded |= self._load(architecture, candidates, frames[0])
         measurements = self._measure(size, {key: each.run for key, each in loaded.items()}, frames)
         rows = [_row(key, each.candidate, measurements) for key, each in loaded.items()]
         del loaded
         gc.collect()  # the next size needs the memory
         return {'width': width, 'height': height, 'rows': rows,
-                'cost': {name: _cost_data(cost_of(network, width, height))
-                         for name, (network, _) in self._networks.items()},
+                'cost': {name: _cost_data(cost) for name, cost in costs.items()},
                 'seconds': self._clock() - start}
 
     def _measure(self, title: str, candidates: Mapping[Name, Run], frames: Sequence[Image]
@@ -236,21 +241,24 @@ class Comparison:
                 candidates.append(direct_openvino(precision))
         return candidates + other_baselines()
 
-    def _segnet_candidates(self, loaded: Mapping[Key, LoadedCandidate], size: str
-                           ) -> list[Candidate]:
-        """Return the candidates for SegNet, given those loaded for ENet.
+    def _other_candidates(self, architecture: str, loaded: Mapping[Key, LoadedCandidate],
+                          slowdown: float, size: str) -> list[Candidate]:
+        """Return the candidates for an architecture other than ENet.
 
-        If SegNet would take an engine too long, only its fastest precision remains.
+        If a frame would take an engine longer than SLOW_S, only its fastest precision remains.
+
+        loaded: the candidates for ENet.
+        slowdown: expected time of a frame relative to ENet's.
         """
         seconds = {}
         for engine in self._engines:
             precision = engine.name.split()[2]
-            if precision in self._plan.segnet_precisions and ('enet', engine.name) in loaded:
-                enet_s = loaded['enet', engine.name].frame_s
-                seconds[engine.name] = enet_s * ABSTRACT_SPEED_RATIO
-        slow = slow_precisions(seconds, SEGNET_LIMIT_S)
+            if precision in self._plan.other_precisions and ('enet', engine.name) in loaded:
+                seconds[engine.name] = loaded['enet', engine.name].frame_s * slowdown
+        slow = slow_precisions(seconds, SLOW_S)
         for name, faster in slow.items():
-            self._skip(f'segnet at {size} on {name}', f'slow, and slower than on {faster}')
+            self._skip(f'{architecture} at {size} on {name}',
+                       f'slow, and slower than on {faster}')
         return [*(plain_pytorch(device) for device in self._devices()),
                 *(engine for engine in self._engines if engine.name in seconds.keys() - slow)]
 
@@ -262,10 +270,12 @@ class Comparison:
         loaded = {}
         for candidate in candidates:
             self._status.step(f'{width}x{height}: {architecture} on {candidate.name}')
-            name = candidate.name if architecture == 'enet' else f'segnet on {candidate.name}'
+            name = candidate.name
+            if architecture != 'enet':
+                name = f'{architecture} on {name}'
             try:
                 run = candidate.load(*self._networks[architecture], width, height, self._threads)
-                # One frame of SegNet may take very long, and nothing depends on its frame_s.
+                # One frame of SegNet may take very long, and only ENet's frame_s is used.
                 frame_s = warm_up(run, frame, self._plan.turn_s,
                                   2 if architecture == 'enet' else 1, self._clock)
             except BadInput as error:
@@ -280,10 +290,10 @@ class Comparison:
                 loaded[architecture, candidate.name] = LoadedCandidate(candidate, run, frame_s)
         return loaded
 
-    def _segnet_seconds(self, loaded: Mapping[Key, LoadedCandidate],
-                        candidates: Sequence[Candidate]) -> float:
-        """Return about how many seconds SegNet takes to load and run on its candidates."""
-        frame_s = loaded['enet', plain_pytorch().name].frame_s * ABSTRACT_SPEED_RATIO
+    def _expected_seconds(self, loaded: Mapping[Key, LoadedCandidate], slowdown: float,
+                          candidates: Sequence[Candidate]) -> float:
+        """Return about how many seconds the candidates take to load and run."""
+        frame_s = loaded['enet', plain_pytorch().name].frame_s * slowdown
         return frame_s * len(candidates) * (2 + min(self._plan.rounds, MIN_ROUNDS))
 
     # Pipeline
@@ -321,10 +331,11 @@ class Comparison:
 
     def _add_startup(self, save: Callable[[Results], None]) -> None:
         default, plain = self.results['default_engine'], plain_pytorch().name
-        others = sorted({engine.name for engine in self._engines} - {default})
+        engines = sorted({engine.name for engine in self._engines} - {default})
         last_s = 0.0
-        for architecture, name in [('enet', default), *(('enet', name) for name in others),
-                                   ('enet', plain), ('segnet', default), ('segnet', plain)]:
+        for architecture, name in [*(('enet', name) for name in (default, *engines, plain)),
+                                   *((other, name) for other in self._others
+                                     for name in (default, plain))]:
             if any(skipped['name'] == name for skipped in self.results['skipped']):
                 continue
             title = f'start-up of {architecture} on {name}'
@@ -364,7 +375,10 @@ def _row(key: Key, candidate: Candidate, measurements: Mapping[Key, Measurement]
     reference = measurements.get((architecture, plain_pytorch().name))
     # On a GPU the baseline is the plain network on that GPU, if it was measured.
     plain = measurements.get((architecture, plain_pytorch(candidate.device).name), reference)
-    segnet = measurements.get(('segnet', name)) if architecture == 'enet' else None
+    others = {}
+    if architecture == 'enet':
+        others = {other: measurements[other, same] for other, same in measurements
+                  if same == name and other != 'enet'}
     direct = None
     if candidate.is_engine and name.startswith('openvino'):
         direct = measurements.get((architecture, direct_openvino(name.split()[2]).name))
@@ -374,11 +388,18 @@ def _row(key: Key, candidate: Candidate, measurements: Mapping[Key, Measurement]
         'frames_per_second': 1e3 / measurement.median,
         'rounds': len(measurement.turns), 'frames': len(measurement.milliseconds),
         'speedup_over_plain': speedup_over(plain),
-        'speedup_over_segnet': speedup_over(segnet),
+        'speedup_over': {other: measurement.speedup_over(each) for other, each in others.items()},
         'speedup_over_direct_openvino': speedup_over(direct),
         'agreement': measurement.agreement(reference) if reference else None,
         'milliseconds': [round(value, 3) for value in measurement.milliseconds],
     }
+
+
+def _expected_slowdown(architecture: str, costs: Mapping[str, Cost]) -> float:
+    """Return about how much longer than ENet an architecture takes for a frame."""
+    if architecture == 'segnet':  # its large convolutions run faster than their number suggests
+        return ABSTRACT_SPEED_RATIO
+    return costs[architecture].gflops / costs['enet'].gflops
 
 
 def _cost_data(cost: Cost) -> NetworkCost:

@@ -35,7 +35,7 @@ TIMES = {
 TIMES_NOTE = ("The paper's times are an unverified transcription of its tables, consistent with "
               'its abstract: up to 18 times faster than SegNet.')
 
-# SegNet divided by ENet, from the abstract.
+# SegNet relative to ENet, from the abstract.
 ABSTRACT_SPEED_RATIO, ABSTRACT_GFLOPS_RATIO, ABSTRACT_PARAMETER_RATIO = 18, 75, 79
 
 GFLOPS_NOTE = (

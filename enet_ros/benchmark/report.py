@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 from enet_ros.benchmark import paper
@@ -10,10 +11,11 @@ from enet_ros.benchmark.machine import is_busy
 from enet_ros.benchmark.results import Results, Row, SizeResult
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
+from enet_ros.models.registry import find_architecture
 from enet_ros.paths import OutputFolder
 
 PAPER_SIZE = 640, 360  # of the paper's hardware table
-_TITLES = {'enet': 'ENet', 'segnet': 'SegNet'}
+COLORS = '#1f77b4', '0.65', '#ff7f0e', '#2ca02c', '#9467bd'  # of the architectures in the chart
 _SIZE_NOTE = (
     'Bold: engines of this package. Plain: eager PyTorch in float32, channels first, NumPy before '
     'and after. All candidates took turns in rounds, slow ones in fewer. Ratios are medians over '
@@ -57,18 +59,20 @@ def draw(results: Results, file: Path) -> None:
     from matplotlib.figure import Figure
 
     sizes = results['sizes']
-    names = list(dict.fromkeys(row['name'] for size in sizes for row in size['rows']))
-    figure = Figure(figsize=(1.5 + 3.2 * len(sizes), 1.6 + 0.42 * len(names)),
+    rows = [row for size in sizes for row in size['rows']]
+    names = list(dict.fromkeys(row['name'] for row in rows))
+    architectures = _architectures(rows)
+    bar_height = 0.8 / len(architectures)
+    figure = Figure(figsize=(1.5 + 3.2 * len(sizes), 1.6 + 0.21 * len(architectures) * len(names)),
                     layout='constrained')
     panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
     for panel, size in zip(panels, sizes):
-        for architecture, offset, color in (('enet', -0.2, '#1f77b4'), ('segnet', 0.2, '0.65')):
-            rows = {row['name']: row for row in size['rows']
-                    if row['architecture'] == architecture}
-            positions = [position for position, name in enumerate(names) if name in rows]
-            bars = panel.barh([position + offset for position in positions],
-                              [rows[names[position]]['median_ms'] for position in positions], 0.4,
-                              color=color, label=_TITLES[architecture])
+        for index, (architecture, color) in enumerate(zip(architectures, cycle(COLORS))):
+            offset = (index + 0.5) * bar_height - 0.4
+            shown = [row for row in size['rows'] if row['architecture'] == architecture]
+            bars = panel.barh([names.index(row['name']) + offset for row in shown],
+                              [row['median_ms'] for row in shown], bar_height, color=color,
+                              label=_title(architecture))
             panel.bar_label(bars, fmt='%.3g', padding=2, fontsize=7)
         panel.set(title=f'{size["width"]}x{size["height"]}', xscale='log',
                   xlabel='median, ms per frame')
@@ -88,9 +92,9 @@ def _header(results: Results) -> str:
         f'Machine: {machine["processor"]}, {machine["cores"]} cores, '
         f'{"with" if machine["amx_bf16"] else "without"} AMX, {machine["memory_gib"]} GiB, '
         f'{machine["gpu"] or "no GPU"}; {machine["system"]}; {versions}',
-        f'Model: `{results["model"]}`. The other network has random weights: its speed is that of '
-        'a trained one, but many of its pixels are near a tie between classes, so the agreement '
-        f'of its labels means little. Threads: {results["threads"] or "one per core"}. Batch 1, '
+        f'Model: `{results["model"]}`. Other networks have random weights: their speed is that of '
+        'trained ones, but many of their pixels are near a tie between classes, so the agreement '
+        f'of their labels means little. Threads: {results["threads"] or "one per core"}. Batch 1, '
         'frames of the synthetic street, from uint8 image to uint8 labels at the same size.',
     ]
     if results['seconds'] is None:
@@ -109,34 +113,30 @@ def _targets(results: Results) -> str:
 
 
 def _size(size: SizeResult) -> str:
-    by_name: dict[str, dict[str, Row]] = {}
-    for row in size['rows']:
-        by_name.setdefault(row['name'], {})[row['architecture']] = row
-    lines = []
-    for name, by_architecture in by_name.items():
-        enet, segnet = by_architecture.get('enet'), by_architecture.get('segnet')
-        is_engine = any(row['is_engine'] for row in by_architecture.values())
-        lines.append([
-            f'**{name}**' if is_engine else name,
-            *_times(enet), _number(enet and enet['frames_per_second']), *_compared_to_plain(enet),
-            *_times(segnet), *_compared_to_plain(segnet),
-            _number(enet and enet['speedup_over_segnet'])])
-    table = _table(['', 'ENet ms', 'p95', 'rounds', 'frames/s', 'x plain', 'labels = fp32',
-                    'SegNet ms', 'p95', 'rounds', 'x plain', 'labels = fp32', 'ENet x SegNet'],
-                   lines, 1)
-    return f'### {size["width"]}x{size["height"]}\n\n{table}'
+    parts = [f'### {size["width"]}x{size["height"]}']
+    for architecture in _architectures(size['rows']):
+        rows = [row for row in size['rows'] if row['architecture'] == architecture]
+        others = [other for other in _architectures(size['rows'])
+                  if any(other in row['speedup_over'] for row in rows)]
+        lines = [[
+            f'**{row["name"]}**' if row['is_engine'] else row['name'],
+            _number(row['median_ms']), _number(row['p95_ms']), str(row['rounds']),
+            _number(row['frames_per_second']), _number(row['speedup_over_plain']),
+            _percent(row['agreement']),
+            *(_number(row['speedup_over'].get(other)) for other in others)] for row in rows]
+        parts.append(_table(
+            [_title(architecture), 'ms', 'p95', 'rounds', 'frames/s', 'x plain', 'labels = fp32',
+             *(f'x {_title(other)}' for other in others)], lines, 1))
+    return '\n\n'.join(parts)
 
 
-def _times(row: Row | None) -> list[str]:
-    """Return the cells of a row's times; '-' without a row."""
-    if row is None:
-        return ['-', '-', '-']
-    return [_number(row['median_ms']), _number(row['p95_ms']), str(row['rounds'])]
+def _architectures(rows: Sequence[Row]) -> list[str]:
+    """Return the architectures of some rows, each once, in their order."""
+    return list(dict.fromkeys(row['architecture'] for row in rows))
 
 
-def _compared_to_plain(row: Row | None) -> list[str]:
-    """Return the cells of a row's speedup and agreement; '-' without a row."""
-    return [_number(row and row['speedup_over_plain']), _percent(row and row['agreement'])]
+def _title(architecture: str) -> str:
+    return find_architecture(architecture).title
 
 
 def _pipeline(results: Results) -> str:
@@ -163,7 +163,7 @@ def _startup(results: Results) -> str:
         else:
             figures = [_number(row['cold_start_s']), _number(row['warm_start_s']),
                        _number(row['resident_mib']), _number(row['peak_mib'])]
-        rows.append([f'{_TITLES[row["architecture"]]}, {row["name"]}', *figures])
+        rows.append([f'{_title(row["architecture"])}, {row["name"]}', *figures])
     width, height = results['startup'][0]['size']
     return (f'### Start-up and memory, {width}x{height}\n\n' + _table(
         ['process', 'first labels, cold, s', 'warm, s', 'resident MiB', 'peak MiB'], rows, 1)
@@ -178,11 +178,13 @@ def _costs(results: Results) -> str:
     width, height = PAPER_SIZE if PAPER_SIZE in sizes else next(iter(sizes))
     shown, comparable = sizes[width, height], (width, height) == PAPER_SIZE
     rows = []
-    for name, title in _TITLES.items():
-        cost, published = shown[name], paper.COSTS[name]
-        rows.append([title, f'{cost["parameters"]:,}', f'{published.million_parameters} M',
-                     f'{cost["gflops"]:.2f}', f'{published.gflops}' if comparable else '-',
-                     f'{cost["fp16_mib"]:.2f}', f'{published.fp16_mb}'])
+    for name, cost in shown.items():
+        published = paper.COSTS.get(name)
+        rows.append([
+            _title(name),
+            f'{cost["parameters"]:,}', f'{published.million_parameters} M' if published else '-',
+            f'{cost["gflops"]:.2f}', f'{published.gflops}' if published and comparable else '-',
+            f'{cost["fp16_mib"]:.2f}', f'{published.fp16_mb}' if published else '-'])
     enet, segnet = shown['enet'], shown['segnet']
     rows.append(['SegNet / ENet', f'{segnet["parameters"] / enet["parameters"]:.0f}',
                  f'{paper.ABSTRACT_PARAMETER_RATIO}', f'{segnet["gflops"] / enet["gflops"]:.0f}',
@@ -205,7 +207,7 @@ def _paper_times(results: Results) -> str:
         enet, segnet = times['enet'], times.get('segnet')
         rows.append([f'{width}x{height}', board, str(enet), _number(segnet),
                      _number(segnet and segnet / enet),
-                     *(_number(ours.get((width, height, name))) for name in _TITLES)])
+                     *(_number(ours.get((width, height, name))) for name in ('enet', 'segnet'))])
     if not rows:
         return ''
     default = results['default_engine']

@@ -21,7 +21,7 @@ class Machine(TypedDict):
 class Row(TypedDict):
     """The figures of one network on one candidate at one size.
 
-    Times are milliseconds of a frame. Speedups are ratios of times: 2 is twice as fast. What was
+    Times are milliseconds per frame. Speedups are ratios of times: 2 is twice as fast. What was
     not measured is None.
     """
 
@@ -34,7 +34,7 @@ class Row(TypedDict):
     rounds: int
     frames: int
     speedup_over_plain: float | None
-    speedup_over_segnet: float | None
+    speedup_over: dict[str, float]  # ENet only: over other architectures on the same candidate
     speedup_over_direct_openvino: float | None
     agreement: float | None  # share of pixels with the labels of the plain network
     milliseconds: list[float]
@@ -59,7 +59,7 @@ class SizeResult(TypedDict):
 
 
 class PipelineRow(TypedDict):
-    """The times of one pipeline, milliseconds of a frame."""
+    """The times of one pipeline, milliseconds per frame."""
 
     name: str
     median_ms: float
