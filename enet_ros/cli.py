@@ -62,7 +62,7 @@ def _parser():
     train.set_defaults(run=_train)
 
     evaluate = commands.add_parser(
-        'evaluate', help='score a model on a labelled data set',
+        'evaluate', help='score a model on a labeled data set',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description='Segment the frames of a split as robots do, and print the scores of the '
         "papers, counted at the labels' own size. With --out, write report.json, confusion.png "
@@ -270,7 +270,7 @@ def _train(options):
 def _import(options):
     import torch
 
-    from enet_ros.labels import read_label_set
+    from enet_ros.label_yaml import read_label_set
     from enet_ros.models.checkpoint import save
     from enet_ros.models.checkpoint_import import import_checkpoint
 

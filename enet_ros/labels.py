@@ -1,48 +1,55 @@
-"""Label sets: class names, colours and which classes are ground that one can drive on."""
+"""Label sets: the names and colors of classes, and which of them are drivable ground."""
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from enet_ros.errors import BadInput
 
-# The id that label images carry where no class was decided (vision_msgs' convention for mono8).
-UNLABELLED = 255
+# The id of pixels without a class in published label images, as in vision_msgs/LabelInfo.
+UNLABELED = 255
 
 
 @dataclass(frozen=True)
 class LabelClass:
-    """One class: its name, its RGB colour (0-255 each) and whether one can drive on it."""
+    """A class.
+
+    color: RGB, each 0-255.
+    drivable: whether it is ground that a robot can drive on.
+    """
 
     name: str
-    color: tuple
+    color: tuple[int, int, int]
     drivable: bool = False
 
     @property
-    def topic_name(self):
-        """Return the name in lower snake case, as topics need it: SignSymbol -> sign_symbol."""
+    def topic_name(self) -> str:
+        """Return the name in lower snake case, as in topic names: SignSymbol -> sign_symbol."""
         words = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', self.name)
         return re.sub(r'[^a-z0-9]+', '_', words.lower()).strip('_')
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """The classes that a network tells apart; a class's id is its place in the list.
+    """The classes of a network or data set; the id of a class is its index.
 
-    `void_id` marks unlabelled pixels in the data set's label files. It is never an output of a
-    network: published label images use UNLABELLED.
+    void_id: marks unlabeled pixels in the label files of the data set. Published label images
+        use UNLABELED instead.
+
+    Raise BadInput for an empty or too long list, for a class without a name or with an invalid
+    color, for equal names, and for a void_id that is the id of a class.
     """
 
     name: str
-    classes: tuple
-    void_id: int = UNLABELLED
+    classes: tuple[LabelClass, ...]
+    void_id: int = UNLABELED
 
-    def __post_init__(self):
-        if not 1 <= len(self.classes) <= UNLABELLED:
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.classes) <= UNLABELED:
             raise BadInput(f'label set {self.name!r} has {len(self.classes)} classes; '
-                           f'mono8 label images hold 1 to {UNLABELLED}')
+                           f'mono8 label images hold 1 to {UNLABELED}')
         for label in self.classes:
             if not label.name:
                 raise BadInput(f'label set {self.name!r} has a class without a name; name it')
@@ -51,35 +58,35 @@ class LabelSet:
                                f'{label.color!r} is not three numbers from 0 to 255')
         names = self.names
         if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise BadInput(f'label set {self.name!r} names {twice!r} twice; rename one')
-        if type(self.void_id) is not int or not len(self) <= self.void_id <= UNLABELLED:
+            duplicate = next(name for name in names if names.count(name) > 1)
+            raise BadInput(f'label set {self.name!r} names {duplicate!r} twice; rename one')
+        if type(self.void_id) is not int or not len(self) <= self.void_id <= UNLABELED:
             raise BadInput(f'label set {self.name!r} has void_id {self.void_id!r}; it must be a '
-                           f'number from {len(self)}, the first that is no class, to '
-                           f'{UNLABELLED}')
+                           f'number from {len(self)}, the first that is not the id of a class, '
+                           f'to {UNLABELED}')
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.classes)
 
     @property
-    def names(self):
-        """Return the class names in order of their ids."""
+    def names(self) -> list[str]:
+        """Return the names of the classes in order of their ids."""
         return [label.name for label in self.classes]
 
-    def id_of(self, name):
-        """Return the id of the class called `name`."""
+    def id_of(self, name: str) -> int:
+        """Return the id of a class; raise BadInput for an unknown name."""
         if name not in self.names:
             raise BadInput(f'label set {self.name!r} has no class {name!r}; '
                            f'it has {", ".join(self.names)}')
         return self.names.index(name)
 
-    def palette(self):
-        """Return the colours as a look-up table, uint8 (256, 3) RGB; ids without class: black."""
+    def palette(self) -> NDArray[np.uint8]:
+        """Return the colors as a lookup table, (256, 3) RGB; ids without a class are black."""
         table = np.zeros((256, 3), np.uint8)
         table[:len(self)] = [label.color for label in self.classes]
         return table
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, object]:
         """Return the label set as plain data for JSON."""
         return {
             'name': self.name,
@@ -89,32 +96,31 @@ class LabelSet:
         }
 
     @classmethod
-    def from_dict(cls, data):
-        """Rebuild a label set from `to_dict`'s data; raise BadInput where it does not fit."""
-        if not (isinstance(data, dict) and isinstance(data.get('name'), str)
-                and isinstance(data.get('classes'), (list, tuple))):
-            raise BadInput('not a label set: it needs a name and classes, each with a name and a '
-                           'color')
-        return cls(data['name'], tuple(_class_from(entry, place)
-                                       for place, entry in enumerate(data['classes'])),
-                   data.get('void_id', UNLABELLED))
+    def from_dict(cls, data: object) -> 'LabelSet':
+        """Return the label set of `to_dict`'s data; raise BadInput for anything else."""
+        if (isinstance(data, dict) and isinstance(name := data.get('name'), str)
+                and isinstance(entries := data.get('classes'), (list, tuple))):
+            classes = tuple(_class_from_dict(entry, index) for index, entry in enumerate(entries))
+            return cls(name, classes, data.get('void_id', UNLABELED))
+        raise BadInput('not a label set: it needs a name and classes, each with a name and a '
+                       'color')
 
 
-def _class_from(entry, place):
-    where = f'not a label set: class {place}'
-    if not isinstance(entry, dict):
-        raise BadInput(f'{where} is {entry!r}; it needs a name and a color')
-    name, color = entry.get('name'), entry.get('color')
-    drivable = entry.get('drivable', False)
+def _class_from_dict(data: object, index: int) -> LabelClass:
+    where = f'not a label set: class {index}'
+    if not isinstance(data, dict):
+        raise BadInput(f'{where} is {data!r}; it needs a name and a color')
+    name, color, drivable = data.get('name'), data.get('color'), data.get('drivable', False)
     if not isinstance(name, str):
         raise BadInput(f'{where}: name is {name!r}; it must be text (in YAML, quote words like '
                        'off)')
-    if not isinstance(color, (list, tuple)) or not all(type(part) is int for part in color):
+    if (not isinstance(color, (list, tuple)) or len(color) != 3
+            or not all(type(channel) is int for channel in color)):
         raise BadInput(f'{where}, {name!r}: color is {color!r}; it must be three numbers from 0 '
                        'to 255')
     if not isinstance(drivable, bool):
         raise BadInput(f'{where}, {name!r}: drivable is {drivable!r}; it must be true or false')
-    return LabelClass(name, tuple(color), drivable)
+    return LabelClass(name, (color[0], color[1], color[2]), drivable)
 
 
 CAMVID = LabelSet('camvid', (
@@ -154,13 +160,16 @@ CITYSCAPES = LabelSet('cityscapes', (
 ))
 
 
-def _bit_spread_color(index):
-    """Return Pascal VOC's colour for `index`: its bits dealt to R, G, B from the top down."""
+def _pascal_voc_color(index: int) -> tuple[int, int, int]:
+    """Return the color of an index in the color map of Pascal VOC.
+
+    The bits of the index go to R, G and B in turn, from the most significant bit down.
+    """
     color = [0, 0, 0]
     for level in range(8):
         for channel in range(3):
             color[channel] |= (index >> (3 * level + channel) & 1) << (7 - level)
-    return tuple(color)
+    return color[0], color[1], color[2]
 
 
 _SUN_NAMES = (
@@ -168,92 +177,9 @@ _SUN_NAMES = (
     'shelves curtain dresser pillow mirror floor_mat clothes ceiling books fridge tv paper towel '
     'shower_curtain box whiteboard person night_stand toilet sink lamp bathtub bag').split()
 
-# The label files count from 1 and keep 0 for unlabelled; ids here count from 0.
+# Label files count classes from 1 and use 0 for unlabeled pixels; ids here count from 0.
 SUN_RGBD = LabelSet('sunrgbd', tuple(
-    LabelClass(name, _bit_spread_color(i + 1), drivable=name in ('floor', 'floor_mat'))
+    LabelClass(name, _pascal_voc_color(i + 1), drivable=name in ('floor', 'floor_mat'))
     for i, name in enumerate(_SUN_NAMES)))
 
 LABEL_SETS = {labels.name: labels for labels in (CAMVID, CITYSCAPES, SUN_RGBD)}
-
-
-CLASS_ENTRIES = ('name', 'color', 'drivable', 'id')
-
-
-def read_label_set(path):
-    """Return the LabelSet of a YAML file with name, classes and, if need be, void_id.
-
-    The file may hold more, as that of a data set does. Raise BadInput, which names the entry,
-    for mistakes.
-    """
-    return label_set(read_yaml(path), path)
-
-
-def read_yaml(path):
-    """Return the entries of a YAML file, a dict."""
-    try:
-        import yaml
-    except ImportError as error:
-        raise BadInput(f'reading {path} needs the package PyYAML; pip install pyyaml') from error
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise BadInput(f'cannot read {path}: {error.strerror}; name a YAML file') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f'{path} is not YAML: {" ".join(str(error).split())}') from error
-    if not isinstance(data, dict):
-        raise BadInput(f'{path} holds no entries; write them as name: value')
-    return data
-
-
-def refuse_unknown(entries, known, where):
-    """Raise BadInput for the first key of `entries` that is not among the known."""
-    for key in entries:
-        if key not in known:
-            raise BadInput(f'{where}: entry {key!r} is not known; known are {", ".join(known)}')
-
-
-def label_set(data, path):
-    """Return the LabelSet among a YAML file's entries."""
-    ids, void = file_ids(data, path)
-    # The label set's void id is told among ids that count the classes.
-    void = void if ids == list(range(len(ids))) else UNLABELLED
-    try:
-        labels = LabelSet.from_dict({**data, 'void_id': void})
-    except BadInput as error:
-        raise BadInput(f'{path}: {error}') from error
-    names = {}
-    for label in labels.classes:
-        if (other := names.setdefault(label.color, label.name)) != label.name:
-            raise BadInput(f'{path}: classes {other!r} and {label.name!r} have one color, '
-                           f'{list(label.color)}; give each its own')
-    return labels
-
-
-def file_ids(data, path):
-    """Return (ids, void id) of label files that a YAML file's entries tell, a class's place being
-    its id by default.
-    """
-    classes = data.get('classes')
-    if not isinstance(classes, list) or not all(isinstance(entry, dict) for entry in classes):
-        raise BadInput(f'{path}: classes must be a list of entries like '
-                       '{name: floor, color: [128, 64, 128]}')
-    for place, entry in enumerate(classes):
-        refuse_unknown(entry, CLASS_ENTRIES, f'{path}, class {place}')
-    owner = {}
-    for place, entry in enumerate(classes):
-        number = _id(entry.get('id', place), f'{path}, class {entry.get("name")!r}: id')
-        if number in owner:
-            raise BadInput(f'{path}: classes {owner[number]!r} and {entry.get("name")!r} both '
-                           f'have id {number}; give each its own')
-        owner[number] = entry.get('name')
-    void = _id(data.get('void_id', UNLABELLED), f'{path}: void_id')
-    if void in owner:
-        raise BadInput(f'{path}: void_id {void} is also the id of class {owner[void]!r}; change '
-                       'it, or give the classes the ids that they have in label files (id: 1)')
-    return list(owner), void
-
-
-def _id(value, what):
-    if type(value) is not int or not 0 <= value <= UNLABELLED:
-        raise BadInput(f'{what} is {value!r}; it must be a number from 0 to {UNLABELLED}')
-    return value

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from enet_ros.data.streets import SyntheticFrames
-from enet_ros.labels import UNLABELLED
+from enet_ros.labels import UNLABELED
 
 
 def write(path, image):
@@ -22,7 +22,7 @@ def make_camvid(root, train=4, val=2, size=(64, 48)):
         image, labels = frames[index]
         write(root / split / f'frame{index}.png', image[:, :, ::-1])
         write(root / f'{split}annot' / f'frame{index}.png',
-              np.where(labels == UNLABELLED, 11, labels).astype(np.uint8))
+              np.where(labels == UNLABELED, 11, labels).astype(np.uint8))
     return root
 
 

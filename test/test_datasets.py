@@ -20,7 +20,8 @@ from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import ResizedFrames
 from enet_ros.errors import BadInput
 from enet_ros.images.files import LabelReader, read_image
-from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, UNLABELLED, LabelSet, read_label_set
+from enet_ros.label_yaml import read_label_set
+from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, UNLABELED, LabelSet
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
 needs_camvid = pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not available')
@@ -58,7 +59,7 @@ def test_frames_have_the_classes_and_shapes_of_their_data(tmp_path, kind, labels
         for image, truth in split:
             assert image.dtype == truth.dtype == np.uint8
             assert image.shape == (*truth.shape, 3)
-            assert truth[truth != UNLABELLED].max() < len(data.labels)
+            assert truth[truth != UNLABELED].max() < len(data.labels)
             total += [(truth == i).sum() for i in range(len(data.labels))]
         assert counts.tolist() == total.tolist()
         assert len(set(split.names)) == len(split)
@@ -182,7 +183,7 @@ def test_camvid_keeps_its_ids_and_maps_void_to_unlabelled(tmp_path):
     frames = make('camvid', tmp_path).splits['train']
     image, labels = frames[0]
     stored = cv2.imread(str(tmp_path / 'trainannot/frame0.png'), cv2.IMREAD_UNCHANGED)
-    assert (labels == np.where(stored == 11, UNLABELLED, stored)).all()
+    assert (labels == np.where(stored == 11, UNLABELED, stored)).all()
     assert (image == read_image(tmp_path / 'train/frame0.png')).all()
     assert frames.names == ['frame0', 'frame1', 'frame2', 'frame3']
 
@@ -217,7 +218,7 @@ def test_the_real_camvid():
 def test_cityscapes_label_ids_become_classes(tmp_path):
     frames = make('cityscapes', tmp_path).splits['val']
     _, labels = frames[0]
-    assert labels[0, 0] == UNLABELLED
+    assert labels[0, 0] == UNLABELED
     assert labels[6, 0] == CITYSCAPES.id_of('road')
     assert labels[10, 6] == CITYSCAPES.id_of('car')
     assert frames.names == ['aachen_000000_000000', 'bremen_000000_000001']
@@ -258,7 +259,7 @@ def test_instances_of_cityscapes(tmp_path):
 def test_sun_rgbd_numbers_labels_from_one_and_test_first(tmp_path):
     splits = make('sunrgbd', tmp_path).splits
     for index, (image, labels) in enumerate(splits['train']):
-        assert (labels[0] == UNLABELLED).all() and (labels[1:] == index).all()
+        assert (labels[0] == UNLABELED).all() and (labels[1:] == index).all()
         assert image.shape == (41 + index, 51 + index, 3)
     assert (splits['test'][0][1][1:] == SUN_RGBD.id_of('bag')).all()
     assert splits['train'].names == ['img-005051', 'img-005052', 'img-005053']
@@ -326,7 +327,7 @@ def test_sun_rgbd_images_need_numbers(tmp_path):
 def test_own_labels_by_ids_and_by_colors(tmp_path, colors):
     data = open_dataset(make_folder(tmp_path, colors=colors))
     _, labels = data.splits['val'][1]
-    assert [labels[y, 5] for y in (0, 15, 25, 35)] == [0, 1, 2, UNLABELLED]
+    assert [labels[y, 5] for y in (0, 15, 25, 35)] == [0, 1, 2, UNLABELED]
     assert data.name == data.labels.name == 'warehouse'
     assert data.labels.names == ['floor', 'rack', 'person']
     assert [label.drivable for label in data.labels.classes] == [True, False, False]
@@ -339,8 +340,8 @@ def test_own_ids_that_do_not_start_at_zero(tmp_path):
         text = text.replace(f'name: {name},', f'name: {name}, id: {number},')
     data = open_dataset(make_folder(tmp_path, text))
     _, labels = data.splits['train'][0]
-    assert [labels[y, 5] for y in (0, 15, 25, 35)] == [UNLABELLED, 1, 2, 0]
-    assert data.labels.void_id == UNLABELLED
+    assert [labels[y, 5] for y in (0, 15, 25, 35)] == [UNLABELED, 1, 2, 0]
+    assert data.labels.void_id == UNLABELED
 
 
 def test_colors_of_no_class_are_reported(tmp_path):
@@ -354,7 +355,7 @@ def test_colors_of_no_class_are_reported(tmp_path):
         data.splits['train'].check()
 
 
-@pytest.mark.parametrize('color, expected', [([9, 9, 9], UNLABELLED), ([0, 0, 0], 0)])
+@pytest.mark.parametrize('color, expected', [([9, 9, 9], UNLABELED), ([0, 0, 0], 0)])
 def test_black_is_void_unless_a_class_has_it(tmp_path, color, expected):
     file = write(tmp_path / 'labels.png', np.zeros((2, 3, 3), np.uint8))
     labels = LabelSet.from_dict({'name': 'x', 'classes': [{'name': 'a', 'color': color}]})
@@ -378,13 +379,13 @@ def test_the_root_of_own_frames(tmp_path):
     ('size: [64, 48]', 'size: [64]', r'size is \[64\]; it must be \[width, height\]'),
     ('size: [64, 48]\n', '', 'size is None'),
     ('size: [64, 48]', 'size: [64, 8]', 'at least 32'),
-    ('classes:', 'clases:', "entry 'clases' is not known; known are name, size, classes"),
+    ('classes:', 'clases:', "unknown entry 'clases'; known entries are name, size, classes"),
     ('name: rack,', 'name: off,', 'class 1: name is False'),
     ('name: rack', 'name: floor', "names 'floor' twice"),
     ('[70, 70, 70]', '[70, 70, 300]', "'rack': color"),
     ('[70, 70, 70]', 'grey', "'rack': color is 'grey'"),
-    ('[70, 70, 70]', '[128, 64, 128]', "'floor' and 'rack' have one color"),
-    ('[70, 70, 70]}', '[70, 70, 70], driveable: true}', "class 1: entry 'driveable'"),
+    ('[70, 70, 70]', '[128, 64, 128]', "'floor' and 'rack' have the same color"),
+    ('[70, 70, 70]}', '[70, 70, 70], driveable: true}', "class 1: unknown entry 'driveable'"),
     ('drivable: true', 'drivable: 1', "'floor': drivable is 1"),
     ('void_id: 9', 'void_id: 2', "void_id 2 is also the id of class 'person'"),
     ('void_id: 9', 'void_id: 256', 'void_id is 256'),
@@ -393,11 +394,11 @@ def test_the_root_of_own_frames(tmp_path):
     ('images: images/train, ', '', 'train: images is None; it must name a folder'),
     ('labels: labels/train}', 'labels: images/train}', 'train: images and labels are in the same'),
     ('void_id: 9', 'root:', 'root is None; it must name a folder'),
-    ('labels: labels/val}', 'label: labels/val}', "val: entry 'label' is not known"),
+    ('labels: labels/val}', 'label: labels/val}', "val: unknown entry 'label'"),
     ('val: {images: images/val, labels: labels/val}', 'val: images/val', 'val is .images/val'),
     ('labels: labels/val}', 'labels: labels/val', 'is not YAML'),
     ('- {name: rack, color: [70, 70, 70]}', '- rack', 'classes must be a list of entries'),
-    (FOLDER_YAML, '', 'holds no entries'),
+    (FOLDER_YAML, '', 'has no entries'),
     ('train: {images: images/train, labels: labels/train}\n'
      'val: {images: images/val, labels: labels/val}', '', 'names no frames; add train and val'),
     ('images/train', 'images/trian', "no split 'train': .*images/trian does not exist"),

@@ -1,5 +1,3 @@
-"""Label sets: ids, colours, names as topics, and what is refused."""
-
 import numpy as np
 import pytest
 
@@ -7,7 +5,7 @@ from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, CITYSCAPES, LABEL_SETS, SUN_RGBD, LabelClass, LabelSet
 
 
-def test_camvid_ids_and_colours():
+def test_camvid_ids_and_colors():
     assert CAMVID.names == ['Sky', 'Building', 'Pole', 'Road', 'Pavement', 'Tree', 'SignSymbol',
                             'Fence', 'Car', 'Pedestrian', 'Bicyclist']
     palette = CAMVID.palette()
@@ -19,7 +17,7 @@ def test_camvid_ids_and_colours():
 
 @pytest.mark.parametrize('labels, count, drivable', [
     (CAMVID, 11, ['Road']), (CITYSCAPES, 19, ['road']), (SUN_RGBD, 37, ['floor', 'floor_mat'])])
-def test_sizes_and_drivable_classes(labels, count, drivable):
+def test_class_counts_and_drivable_classes(labels, count, drivable):
     assert len(labels) == count
     assert [label.name for label in labels.classes if label.drivable] == drivable
     assert len({label.color for label in labels.classes}) == count
@@ -34,7 +32,7 @@ def test_topic_names(name, topic):
 
 
 @pytest.mark.parametrize('name', ['3d_thing', '道路', '7', '_'])
-def test_names_that_make_no_topic_are_refused(name):
+def test_names_that_are_not_valid_topics_are_refused(name):
     pytest.importorskip('rclpy', reason='needs ROS 2')
     from enet_ros.ros.label_messages import masks_of
     labels = LabelSet('own', (LabelClass('Road', (0, 0, 0)), LabelClass(name, (1, 1, 1))))
@@ -45,7 +43,7 @@ def test_names_that_make_no_topic_are_refused(name):
 
 
 @pytest.mark.parametrize('labels', LABEL_SETS.values(), ids=LABEL_SETS)
-def test_survives_plain_data(labels):
+def test_conversion_to_plain_data_and_back(labels):
     assert LabelSet.from_dict(labels.to_dict()) == labels
 
 
@@ -58,11 +56,11 @@ def test_survives_plain_data(labels):
     ({'classes': []}, 'not a label set'),
     ([], 'not a label set'),
 ])
-def test_bad_data_is_refused(data, complaint):
+def test_invalid_data_is_refused(data, complaint):
     with pytest.raises(BadInput, match=complaint):
         LabelSet.from_dict(data)
 
 
-def test_unknown_class_is_named():
+def test_error_names_the_unknown_class():
     with pytest.raises(BadInput, match="no class 'Lane'"):
         CAMVID.id_of('Lane')

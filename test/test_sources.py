@@ -16,7 +16,7 @@ from encoded_images import (
 from enet_ros.errors import BadInput
 from enet_ros.images import video_source
 from enet_ros.images.open_source import open_source
-from enet_ros.labels import CAMVID, CITYSCAPES, UNLABELLED
+from enet_ros.labels import CAMVID, CITYSCAPES, UNLABELED
 
 IMAGE = np.full((48, 64, 3), (200, 100, 50), np.uint8)  # RGB
 
@@ -103,7 +103,7 @@ def read_all(source):
 
 def test_the_street_is_endless_and_repeats_with_labels():
     source = open_source('synthetic', width=64, height=48, seed=3)
-    assert (source.length, source.endless, source.live, source.labelled) == (
+    assert (source.length, source.endless, source.live, source.labeled) == (
         None, True, False, True)
     assert (source.camera.width, source.camera.height) == (64, 48)
     first, again = ([*itertools.islice(source, 3)] for _ in range(2))
@@ -118,7 +118,7 @@ def test_the_street_is_endless_and_repeats_with_labels():
 
 def test_the_street_has_no_ground_truth_for_other_classes():
     source = open_source('synthetic', CITYSCAPES, width=64, height=48)
-    assert not source.labelled and next(iter(source)).truth is None
+    assert not source.labeled and next(iter(source)).truth is None
 
 
 def test_folder_with_labels_beside_it(tmp_path):
@@ -128,20 +128,20 @@ def test_folder_with_labels_beside_it(tmp_path):
     write_image(tmp_path / 'val' / 'a.webp')
     write_labels(tmp_path / 'valannot' / 'b.png', ids)
     source = open_source(tmp_path / 'val')
-    assert (source.length, source.endless, source.live, source.labelled) == (
+    assert (source.length, source.endless, source.live, source.labeled) == (
         2, False, False, True)
-    unlabelled, labelled = read_all(source)
-    assert (unlabelled.name, labelled.name) == ('a', 'b')
-    assert unlabelled.truth is None
-    np.testing.assert_array_equal(labelled.image, IMAGE)
-    assert [*labelled.truth[[0, 15, 40], 0]] == [UNLABELLED, 3, 0]
+    unlabeled, labeled = read_all(source)
+    assert (unlabeled.name, labeled.name) == ('a', 'b')
+    assert unlabeled.truth is None
+    np.testing.assert_array_equal(labeled.image, IMAGE)
+    assert [*labeled.truth[[0, 15, 40], 0]] == [UNLABELED, 3, 0]
     assert len(read_all(source)) == 2  # starts again
 
 
 def test_folder_and_image_without_labels(tmp_path):
     file = write_image(tmp_path / 'a.png')
     for source in open_source(tmp_path), open_source(str(file)):
-        assert (source.length, source.labelled) == (1, False)
+        assert (source.length, source.labeled) == (1, False)
         frame, = read_all(source)
         assert frame.name == 'a' and frame.truth is None
 
@@ -171,7 +171,7 @@ def test_images_that_differ_only_in_their_suffix_are_refused(tmp_path):
 
 def test_video(tmp_path):
     source = open_source(write_video(tmp_path / 'v.avi'))
-    assert (source.length, source.endless, source.live, source.labelled) == (
+    assert (source.length, source.endless, source.live, source.labeled) == (
         5, False, False, False)
     for _ in range(2):
         frames = read_all(source)
@@ -186,7 +186,7 @@ def test_camera_that_is_disconnected(tmp_path, monkeypatch):
     file = str(write_video(tmp_path / 'v.avi'))
     monkeypatch.setattr(video_source, 'open_capture', lambda index: cv2.VideoCapture(file))
     source = open_source('0')
-    assert (source.length, source.endless, source.live, source.labelled) == (
+    assert (source.length, source.endless, source.live, source.labeled) == (
         None, True, True, False)
     *frames, error = read_all(source)
     assert len(frames) == 5 and abs(frames[4].image.mean((0, 1)) - (200, 0, 160)).max() < 6
@@ -214,7 +214,7 @@ def test_bag(tmp_path, storage):
     file = next(bag.glob('*.db3' if storage == 'sqlite3' else '*.mcap'))
     for path in (bag, file, f'{bag}:/cam/image'):
         source = open_source(path)
-        assert (source.length, source.endless, source.live, source.labelled) == (
+        assert (source.length, source.endless, source.live, source.labeled) == (
             6, False, False, False)
         frames = read_all(source)
         assert [frame.name for frame in frames] == [f'{i:06d}' for i in range(6)]

@@ -12,9 +12,9 @@ PACKAGE = ROOT / 'enet_ros'
 
 # Each floor may import itself and the floors above it in this list.
 FLOORS = [
-    ['errors', 'json_data', 'logger'],
+    ['errors', 'json_data', 'yaml_data', 'logger'],
     ['paths'],
-    ['labels', 'config', 'timing'],
+    ['labels', 'label_yaml', 'config', 'timing'],
     ['models'],
     ['freespace'],
     ['synthetic'],

@@ -19,7 +19,7 @@ from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import FolderFrames
 from enet_ros.data.streets import SIZE, SyntheticFrames, training_streets
 from enet_ros.errors import BadInput
-from enet_ros.labels import CAMVID, UNLABELLED
+from enet_ros.labels import CAMVID, UNLABELED
 from enet_ros.models import checkpoint
 from enet_ros.models.enet import ENet
 from enet_ros.training.augmentation import random_crop, random_light
@@ -46,7 +46,7 @@ def test_labels_stay_with_their_pixels():
         assert cropped.shape == (96, 112, 3) and truth.shape == (96, 112)
         # Away from the borders between classes, where neither blur nor rounding reaches.
         near = np.ones((9, 9), np.uint8)
-        inside = (cv2.erode(truth, near) == cv2.dilate(truth, near)) & (truth != UNLABELLED)
+        inside = (cv2.erode(truth, near) == cv2.dilate(truth, near)) & (truth != UNLABELED)
         inside[[0, -1]] = inside[:, [0, -1]] = False  # a border may lie just outside the crop
         assert inside.any()
         assert (np.abs(cropped[inside].astype(int) - 20 * truth[inside, None]) <= 2).all()
@@ -55,7 +55,7 @@ def test_labels_stay_with_their_pixels():
 def test_scaled_down_frames_are_surrounded_by_void():
     image, labels = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
     _, truth = random_crop(image, labels, (200, 200), np.random.default_rng(1))
-    assert set(np.unique(truth)) == {0, UNLABELLED}
+    assert set(np.unique(truth)) == {0, UNLABELED}
 
 
 @pytest.mark.parametrize('largest', [1.0, 1.5, 2.0])
@@ -179,7 +179,7 @@ def test_changes_go_before_the_file(tmp_path):
 
 
 @pytest.mark.parametrize('text, complaint', [
-    ('epoch: 3', "entry 'epoch' is not known"),
+    ('epoch: 3', "unknown entry 'epoch'"),
     ('epochs: many', "epochs is 'many', where int is wanted"),
     ('epochs: 0', 'epochs is 0; it must be at least 1'),
     ('crop: 100', 'crop is 100; it must be a multiple of 8'),
@@ -191,7 +191,7 @@ def test_changes_go_before_the_file(tmp_path):
     ('class_weight_offset: 1', 'at least 1.0001'),
     ('architecture: segnet', 'must be 0 for segnet'),
     ('optimizer: sgd', 'choose one of adamw, adam'),
-    ('- 1', 'holds no entries'),
+    ('- 1', 'has no entries'),
 ])
 def test_wrong_recipes_are_refused(tmp_path, text, complaint):
     (tmp_path / 'mine.yaml').write_text(text)
@@ -237,7 +237,7 @@ def test_class_weights_of_camvid():
 
 def test_loss_is_least_where_the_answer_is_right():
     truth = torch.randint(0, 3, (2, 8, 8))
-    truth[0, 0, 0] = UNLABELLED
+    truth[0, 0, 0] = UNLABELED
     right = 20 * torch.nn.functional.one_hot(truth.clamp(max=2), 3).permute(0, 3, 1, 2).float()
     weights = torch.ones(3)
     assert segmentation_loss(right, truth, weights).item() == pytest.approx(0, abs=1e-4)
@@ -249,10 +249,10 @@ def test_loss_is_least_where_the_answer_is_right():
 
 def test_loss_without_iou_is_weighted_cross_entropy():
     logits, truth = torch.randn(2, 3, 8, 8), torch.randint(0, 3, (2, 8, 8))
-    truth[1, 2] = UNLABELLED
+    truth[1, 2] = UNLABELED
     weights = torch.tensor([1.0, 5.0, 20.0])
     assert segmentation_loss(logits, truth, weights, iou_weight=0).item() == pytest.approx(
-        torch.nn.functional.cross_entropy(logits, truth, weights, ignore_index=UNLABELLED).item())
+        torch.nn.functional.cross_entropy(logits, truth, weights, ignore_index=UNLABELED).item())
 
 
 # The run

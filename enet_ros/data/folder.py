@@ -6,8 +6,9 @@ from typing import NamedTuple
 from enet_ros.data.frames import Dataset, FolderFrames, open_splits
 from enet_ros.errors import BadInput
 from enet_ros.images.files import LabelReader
-from enet_ros.labels import file_ids, label_set, read_yaml, refuse_unknown
+from enet_ros.label_yaml import label_file_ids, label_set_of
 from enet_ros.paths import user_path
+from enet_ros.yaml_data import read_yaml, refuse_unknown
 
 SPLITS = ('train', 'val', 'test')
 ENTRIES = ('name', 'size', 'classes', 'void_id', 'root', *SPLITS)
@@ -32,8 +33,8 @@ def open_folder(path: str | Path, root: str | Path = '') -> Dataset:
     file = user_path(path)
     data = read_yaml(file)
     refuse_unknown(data, ENTRIES, str(file))
-    labels = label_set(data, file)
-    ids, void = file_ids(data, file)
+    labels = label_set_of(data, file)
+    ids, void = label_file_ids(data, file)
     if root:
         base = user_path(root)
     else:

@@ -18,7 +18,7 @@ from enet_ros.images.postprocess import scale_labels
 from enet_ros.images.preprocess import network_input
 from enet_ros.labels import LabelSet
 
-# Image (H, W, 3) RGB; class ids (H, W), UNLABELLED for void.
+# Image (H, W, 3) RGB; class ids (H, W), UNLABELED for void.
 LabeledImage: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 

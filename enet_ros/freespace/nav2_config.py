@@ -7,8 +7,8 @@ each class of the model that it was not told of.
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import ClassesConfig
 from enet_ros.freespace.surface_classes import DRIVABLE, FLAT, OBSTACLE, SurfaceClasses
-from enet_ros.labels import read_yaml
 from enet_ros.paths import user_path
+from enet_ros.yaml_data import read_yaml
 
 # Cost of a cell with one observation, and with enough; whether one outdoes all other classes.
 KINDS = {'drivable': (DRIVABLE, 0, 0, 'false'), 'flat': (FLAT, 200, 200, 'false'),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from enet_ros.errors import BadInput
-from enet_ros.labels import UNLABELLED
+from enet_ros.labels import UNLABELED
 
 # As int8. The first three are the occupancy grid's values for such ground.
 DRIVABLE, FLAT, UNKNOWN, OBSTACLE = 0, 100, -1, -2
@@ -43,14 +43,14 @@ class SurfaceClasses:
     def of(self, image):
         """Map a label image, uint8 (H, W), to kinds of surface, int8 (H, W).
 
-        Raise BadInput where an id is neither a class nor UNLABELLED.
+        Raise BadInput where an id is neither a class nor UNLABELED.
         """
-        # UNLABELLED wraps around to 0.
+        # UNLABELED wraps around to 0.
         highest = int((image + np.uint8(1)).max()) - 1
         if highest >= len(self.labels):
             raise BadInput(f'the label image has id {highest}, but label set '
                            f'{self.labels.name!r} ends at {len(self.labels) - 1} (and '
-                           f'{UNLABELLED}, unlabelled); use the label map of the same model')
+                           f'{UNLABELED}, unlabelled); use the label map of the same model')
         kinds = np.frombuffer(image.tobytes().translate(self._table), np.int8)
         return kinds.reshape(image.shape)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.errors import BadInput
-from enet_ros.labels import UNLABELLED, LabelSet
+from enet_ros.labels import UNLABELED, LabelSet
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp')
 
@@ -33,7 +33,7 @@ def read_pixels(path: str | os.PathLike[str]) -> NDArray[np.uint8 | np.uint16]:
 
 
 def read_labels(path: str | os.PathLike[str], labels: LabelSet) -> NDArray[np.uint8]:
-    """Read a label file of class ids, uint8 (H, W), with UNLABELLED for void.
+    """Read a label file of class ids, uint8 (H, W), with UNLABELED for void.
 
     Raise BadInput if the file is not an image of one channel or holds ids that `labels` lacks.
     """
@@ -41,7 +41,7 @@ def read_labels(path: str | os.PathLike[str], labels: LabelSet) -> NDArray[np.ui
 
 
 class LabelReader:
-    """Reads the label files of a data set: path -> class ids, uint8 (H, W), UNLABELLED for void.
+    """Reads the label files of a data set: path -> class ids, uint8 (H, W), UNLABELED for void.
 
     labels: the classes.
     ids: their ids in the files; None: 0, 1, 2 ... in the order of the label set.
@@ -56,7 +56,7 @@ class LabelReader:
                  void: Iterable[int] | None = None, colors: bool = False) -> None:
         self.labels, self.colors = labels, colors
         self.table = np.full(256, -1, np.int16)
-        self.table[[UNLABELLED, *([labels.void_id] if void is None else void)]] = UNLABELLED
+        self.table[[UNLABELED, *([labels.void_id] if void is None else void)]] = UNLABELED
         self.table[list(range(len(labels)) if ids is None else ids)] = range(len(labels))
 
     def __call__(self, path: str | os.PathLike[str]) -> NDArray[np.uint8]:
@@ -84,7 +84,7 @@ class LabelReader:
 
     def _from_colors(self, image: NDArray, path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         """Convert an image of colors, uint8 (H, W, 3) BGR."""
-        id_of = {(0, 0, 0): UNLABELLED}
+        id_of = {(0, 0, 0): UNLABELED}
         id_of.update((label.color, i) for i, label in enumerate(self.labels.classes))
         codes = _color_codes(np.array(list(id_of)))                           # (K,)
         order = np.argsort(codes)

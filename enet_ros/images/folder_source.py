@@ -22,7 +22,7 @@ class FolderSource(Source):
         self.files, self.label_set = files, label_set
         self.length = len(files)
         self.label_files = _label_files(files)
-        self.labelled = bool(self.label_files)
+        self.labeled = bool(self.label_files)
 
     def __iter__(self) -> Iterator[SourceFrame]:
         return map(self._read, self.files)

@@ -49,12 +49,12 @@ def class_mask(labels: NDArray[np.uint8], class_id: int,
 
 def hide_uncertain(labels: NDArray[np.uint8], confidence: NDArray[np.uint8],
                    threshold: float) -> NDArray[np.uint8]:
-    """Return a label image that is UNLABELLED where the confidence is below a threshold.
+    """Return a label image that is UNLABELED where the confidence is below a threshold.
 
     confidence: uint8 (H, W), 255 times the probability of the label. threshold: a probability.
     """
     uncertain = cv2.compare(confidence, math.ceil(threshold * 255), cv2.CMP_LT)
-    return cv2.bitwise_or(labels, uncertain)  # 255 is UNLABELLED
+    return cv2.bitwise_or(labels, uncertain)  # 255 is UNLABELED
 
 
 class Painter:

@@ -17,7 +17,7 @@ class SourceFrame:
 
     name: stem of the file, or the number of the frame with leading zeros.
     image: uint8 (H, W, 3) RGB.
-    truth: ground truth, uint8 (H, W) class ids with UNLABELLED for void; None without labels.
+    truth: ground truth, uint8 (H, W) class ids with UNLABELED for void; None without labels.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Source(ABC):
     length: number of frames, or None if it is unknown. Video containers may state it wrongly.
     endless: whether the frames never end.
     live: whether frames come at their own pace, now.
-    labelled: whether at least one frame has ground truth.
+    labeled: whether at least one frame has ground truth.
     camera: the calibration, if it is known.
     files: the image files, if each frame is a file.
     """
@@ -42,7 +42,7 @@ class Source(ABC):
     length: int | None = None
     endless: bool = False
     live: bool = False
-    labelled: bool = False
+    labeled: bool = False
     camera: PinholeCamera | None = None
     files: Sequence[Path] = ()
 

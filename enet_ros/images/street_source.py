@@ -16,7 +16,7 @@ class StreetSource(Source):
     def __init__(self, label_set: LabelSet, width: int, height: int, seed: int) -> None:
         self.street = SyntheticStreet(width, height, seed=seed)
         self.camera = self.street.camera
-        self.labelled = label_set.names == CAMVID.names
+        self.labeled = label_set.names == CAMVID.names
 
     def __iter__(self) -> Iterator[SourceFrame]:
         return map(self._render, count())
@@ -24,4 +24,4 @@ class StreetSource(Source):
     def _render(self, number: int) -> SourceFrame:
         frame = self.street.render(number)
         return SourceFrame(frame_name(number), frame.image,
-                           frame.labels if self.labelled else None)
+                           frame.labels if self.labeled else None)

@@ -5,7 +5,7 @@ import re
 from std_msgs.msg import ColorRGBA, Header
 
 from enet_ros.errors import BadInput
-from enet_ros.labels import UNLABELLED, LabelClass, LabelSet
+from enet_ros.labels import UNLABELED, LabelClass, LabelSet
 from enet_ros.msg import ClassInfo, LabelMap
 
 
@@ -28,7 +28,7 @@ def masks_of(labels, names):
 
 def label_map(labels, model, stamp):
     """Return the LabelMap message of a model's label set."""
-    message = LabelMap(header=Header(stamp=stamp), model=model, unlabelled_id=UNLABELLED)
+    message = LabelMap(header=Header(stamp=stamp), model=model, unlabelled_id=UNLABELED)
     for class_id, label in enumerate(labels.classes):
         red, green, blue = (channel / 255 for channel in label.color)
         message.classes.append(ClassInfo(
@@ -43,9 +43,9 @@ def label_set(label_map):
         if info.id != place:
             raise BadInput(f'label_map: class {info.name!r} in place {place} has id {info.id}; '
                            'classes must stand in order of their ids')
-    if label_map.unlabelled_id != UNLABELLED:
+    if label_map.unlabelled_id != UNLABELED:
         raise BadInput(f'label_map: unlabelled_id is {label_map.unlabelled_id}; it must be '
-                       f'{UNLABELLED}')
+                       f'{UNLABELED}')
     return LabelSet(label_map.model, tuple(
         LabelClass(info.name, tuple(round(255 * part) for part in
                                     (info.color.r, info.color.g, info.color.b)), info.drivable)

@@ -64,7 +64,7 @@ class ReplayNode(Node):
         topics = {'image': Image}
         if self.source.camera is not None:
             topics['camera_info'] = CameraInfo
-        if self.source.labelled:
+        if self.source.labeled:
             topics['truth'] = Image
         for topic, kind in topics.items():
             self.outputs[topic] = self.create_publisher(kind, f'~/{topic}', FRAME_QOS)

@@ -1,7 +1,7 @@
 """Pictures of the things in a synthetic street, with a class id for each of their pixels.
 
 A sprite is drawn once and shown at any distance. Its colours are RGB; pixels whose id is
-UNLABELLED are see-through.
+UNLABELED are see-through.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from enet_ros.labels import CAMVID, UNLABELLED
+from enet_ros.labels import CAMVID, UNLABELED
 
 BUILDING, POLE, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = map(CAMVID.id_of, (
     'Building', 'Pole', 'Tree', 'SignSymbol', 'Fence', 'Car', 'Pedestrian', 'Bicyclist'))
@@ -35,7 +35,7 @@ class Canvas:
         self.size, self.scale = (width, height), pixels_per_metre
         shape = max(2, round(height * pixels_per_metre)), max(2, round(width * pixels_per_metre))
         self.image = np.full((*shape, 3), ground, np.uint8)
-        self.ids = np.full(shape, UNLABELLED, np.uint8)
+        self.ids = np.full(shape, UNLABELED, np.uint8)
 
     def polygon(self, points, color, class_id=None):
         """Fill a polygon of (x, z) points; without a class it only colours what is there."""

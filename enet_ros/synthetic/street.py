@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from enet_ros.errors import BadInput
-from enet_ros.labels import CAMVID, UNLABELLED
+from enet_ros.labels import CAMVID, UNLABELED
 from enet_ros.synthetic import sprites
 from enet_ros.synthetic.pinhole_camera import PinholeCamera
 
@@ -390,8 +390,8 @@ class View:
         place[1] -= top * place[2]
         size = right - left, bottom - top
         ids = cv2.warpPerspective(ids, place, size, flags=cv2.INTER_NEAREST,
-                                  borderValue=UNLABELLED)
-        seen = cv2.compare(ids, UNLABELLED, cv2.CMP_NE)
+                                  borderValue=UNLABELED)
+        seen = cv2.compare(ids, UNLABELED, cv2.CMP_NE)
         picture = cv2.warpPerspective(picture, place, size, flags=cv2.INTER_LINEAR,
                                       borderMode=cv2.BORDER_REPLICATE)
         grey, reach = self.haze

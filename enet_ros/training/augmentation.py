@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from enet_ros.labels import UNLABELLED
+from enet_ros.labels import UNLABELED
 
 
 def random_crop(image, labels, size, rng, largest_scale=2.0, flips=True):
@@ -34,7 +34,7 @@ def random_crop(image, labels, size, rng, largest_scale=2.0, flips=True):
         cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR,
                        borderValue=(128, 128, 128)),
         cv2.warpAffine(labels, matrix, (width, height), flags=cv2.INTER_NEAREST,
-                       borderValue=UNLABELLED),
+                       borderValue=UNLABELED),
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from enet_ros.labels import UNLABELLED
+from enet_ros.labels import UNLABELED
 
 
 def class_weights(counts, offset):
@@ -17,10 +17,10 @@ def class_weights(counts, offset):
 def segmentation_loss(logits, labels, weights, iou_weight=1.0):
     """Return weighted cross-entropy plus `iou_weight` times one minus the soft mean IoU.
 
-    logits (N, classes, H, W), labels (N, H, W) int64 with UNLABELLED, weights (classes,). The
+    logits (N, classes, H, W), labels (N, H, W) int64 with UNLABELED, weights (classes,). The
     first term makes rare classes found at all, the second takes back what that over-paints.
     """
-    known = (labels != UNLABELLED).unsqueeze(1)
+    known = (labels != UNLABELED).unsqueeze(1)
     classes = torch.arange(logits.shape[1], device=labels.device).view(1, -1, 1, 1)
     truth = labels.unsqueeze(1) == classes                          # (N, classes, H, W)
     occurs = truth.sum((0, 2, 3)).float()                           # (classes,)

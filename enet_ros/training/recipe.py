@@ -4,9 +4,9 @@ from dataclasses import fields
 
 from enet_ros.config import Recipe, require
 from enet_ros.errors import BadInput
-from enet_ros.labels import read_yaml, refuse_unknown
 from enet_ros.models.registry import find_architecture
 from enet_ros.paths import share_folder, user_path
+from enet_ros.yaml_data import read_yaml, refuse_unknown
 
 DEFAULT = 'best'
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from enet_ros.images.postprocess import class_mask, colorize
-from enet_ros.labels import UNLABELLED
+from enet_ros.labels import UNLABELED
 from enet_ros.ros.convert import image_to_array
 
 CHANNELS = {'mono8': 1, 'bgr8': 3}
@@ -61,7 +61,7 @@ def _content(pixels, image, labels):
     """Return what is wrong with the pixels, each picture against the label image."""
     label = pixels['label']
     found = []
-    strange = np.unique(label[(label >= len(labels)) & (label != UNLABELLED)])
+    strange = np.unique(label[(label >= len(labels)) & (label != UNLABELED)])
     if strange.size:
         found.append(f'label: id {strange[0]} is not in the label map')
     for class_id, known in enumerate(labels.classes):

@@ -131,7 +131,7 @@ def run(options):
             '--title', f'enet_ros: {options.source}',
             *(['--one-by-one'] if source.files else []),
             *(['--calibrated'] if source.camera is not None else []),
-            *(['--labelled'] if source.labelled else [])])
+            *(['--labelled'] if source.labeled else [])])
         processes = [client, *conductor.nodes]
         return conductor.follow(client)
     finally:

@@ -1,0 +1,36 @@
+"""Reading of YAML files that users write."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from enet_ros.errors import BadInput
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, object]:
+    """Return the entries of a YAML file.
+
+    Raise BadInput if PyYAML is missing, or if the file cannot be read or is not a mapping.
+    """
+    try:
+        import yaml
+    except ImportError as error:
+        raise BadInput(f'reading {path} needs the package PyYAML; pip install pyyaml') from error
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise BadInput(f'cannot read {path}: {error.strerror}; name a YAML file') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+    if not isinstance(data, dict):
+        raise BadInput(f'{path} has no entries; write them as name: value')
+    return data
+
+
+def refuse_unknown(entries: Iterable[object], known: Iterable[str], where: str) -> None:
+    """Raise BadInput for the first key of `entries` that is not among the known keys."""
+    known = list(known)
+    for key in entries:
+        if key not in known:
+            raise BadInput(f'{where}: unknown entry {key!r}; known entries are '
+                           f'{", ".join(known)}')
