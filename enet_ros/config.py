@@ -1,109 +1,122 @@
-"""Settings with their defaults and checks: the only place that has any.
+"""The settings of nodes and commands, with their defaults and checks.
 
-A field's metadata describes it wherever it is shown, as a ROS parameter too: `description` with
-the unit, `minimum` and `maximum` or `choices`, `live` where it may change while the program
-works with it, `reloaded` where it may too but counts from the next reload on, and `read_only`
-where it cannot change after the start.
+Defaults exist only here and in the other configuration classes. The metadata of a field describes
+it in ROS parameters, command-line help and documentation:
+
+description: meaning and unit.
+minimum, maximum, choices: allowed values.
+live: a running node applies a new value to the next frame.
+reloaded: a running node accepts a new value and applies it at the next reload.
+read_only: the value cannot change after the node has started.
 """
 
 import math
 import re
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from enet_ros.errors import BadInput
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar('T')
 
 ENGINES = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
 DEVICES = ('auto', 'cpu', 'cuda')
 PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
 FILTERS = ('nearest', 'linear')
-# Mean and deviation of RGB in [0, 1].
+# Mean and standard deviation of RGB in [0, 1].
 NORMALIZATIONS = {
     'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     'none': ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
 
 
-def setting(default, description, **rules):
-    """Return a dataclass field with a default, a description and the rules for its values."""
+def setting(default: T, description: str, **rules: object) -> T:
+    """Return a dataclass field with a default, a description and rules for its values."""
     return field(default=default, metadata={'description': description, **rules})
 
 
-def value(description, **rules):
-    """Return a dataclass field that has no default: its values are in a file."""
+def value(description: str, **rules: object) -> Any:
+    """Return a dataclass field without a default: a file provides its value."""
     return field(metadata={'description': description, **rules})
 
 
-def check(config):
-    """Raise BadInput for the first field of a config whose value breaks the field's rules."""
+def check(config: 'DataclassInstance') -> None:
+    """Raise BadInput for the first field of a configuration that breaks its rules."""
     for item in fields(config):
         name, value, rules = item.name, getattr(config, item.name), item.metadata
         if 'choices' in rules:
             require(value in rules['choices'], name, value,
-                     f'choose one of {", ".join(rules["choices"])}')
+                    f'choose one of {", ".join(rules["choices"])}')
         if isinstance(value, float):
             require(math.isfinite(value), name, value, 'it must be a finite number')
         if 'minimum' in rules:
             require(value >= rules['minimum'], name, value,
-                     f'it must be at least {rules["minimum"]}')
+                    f'it must be at least {rules["minimum"]}')
         if 'maximum' in rules:
             require(value <= rules['maximum'], name, value,
-                     f'it must be at most {rules["maximum"]}')
+                    f'it must be at most {rules["maximum"]}')
 
 
-def parse_size(text):
-    """Return (width, height) in pixels of a size written as '640x360'."""
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (width, height) in pixels of a size such as '640x360'; raise BadInput if invalid."""
     match = re.fullmatch(r'(\d+)x(\d+)', text)
-    size = tuple(map(int, match.groups())) if match else (0, 0)
-    if not all(32 <= side <= 8192 for side in size):
-        raise BadInput(f'size {text!r} is not WIDTHxHEIGHT, each from 32 to 8192 pixels; write '
-                       'for example 640x360')
-    return size
+    if match:
+        width, height = int(match[1]), int(match[2])
+        if 32 <= width <= 8192 and 32 <= height <= 8192:
+            return width, height
+    raise BadInput(f'size {text!r} is not WIDTHxHEIGHT, each from 32 to 8192 pixels; write '
+                   'for example 640x360')
 
 
-def require(holds, name, value, rule):
-    if not holds:
+def require(condition: object, name: str, value: object, rule: str) -> None:
+    """Raise BadInput, which states a rule for the setting `name`, unless the condition holds."""
+    if not condition:
         raise BadInput(f'{name} is {value!r}; {rule}')
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Which network runs, and on what."""
+    """The network and its runtime."""
 
     path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file',
                         reloaded=True)
-    engine: str = setting('auto', 'runtime of the network; tensorrt is that of ONNX Runtime, '
-                          'auto takes torch on a GPU, or ONNX Runtime where only that can use it, '
-                          'else openvino, else torch', choices=ENGINES)
-    device: str = setting('auto', 'where it runs; auto takes a GPU if there is one',
+    engine: str = setting('auto', 'runtime of the network; auto selects torch on a GPU, or '
+                          'ONNX Runtime if only that supports the GPU, and on a CPU openvino if '
+                          'it is installed, else torch; tensorrt runs in ONNX Runtime',
+                          choices=ENGINES)
+    device: str = setting('auto', 'device of the network; auto selects a GPU if there is one',
                           choices=DEVICES)
-    precision: str = setting('auto', 'of the arithmetic; auto takes float16 on a GPU, bfloat16 '
-                             'with openvino where the processor has it, else float32',
+    precision: str = setting('auto', 'numeric precision of the network; auto selects float16 on '
+                             'a GPU, bfloat16 with openvino if the CPU supports it, else float32',
                              choices=PRECISIONS)
-    threads: int = setting(0, 'threads of the network on a CPU; 0: one a core',
+    threads: int = setting(0, 'CPU threads of the network; 0: one per core',
                            minimum=0, maximum=256)
-    compile: bool = setting(False, 'let the engine torch compile the network: minutes at the '
-                            'first start, needs a C++ compiler')
-    cache_folder: str = setting('', 'folder that keeps what takes long to build, for later '
+    compile: bool = setting(False, 'compile the network with the engine torch; this needs a C++ '
+                            'compiler, and minutes at the first start')
+    cache_folder: str = setting('', 'folder that keeps exported and compiled networks for later '
                                 "starts; empty: enet_ros in the user's cache folder")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True)
 class InputConfig:
-    """How camera images reach the network."""
+    """The conversion of camera images to network input."""
 
-    width: int = setting(0, "width at which the network runs, pixels; 0 takes the model's own",
+    width: int = setting(0, "width of the network input in pixels; 0: the model's own",
                          minimum=0, maximum=8192)
-    height: int = setting(0, "height at which the network runs, pixels; 0 takes the model's own",
+    height: int = setting(0, "height of the network input in pixels; 0: the model's own",
                           minimum=0, maximum=8192)
-    transport: str = setting('raw', 'of the camera images: raw, or compressed as JPEG or PNG',
-                             choices=('raw', 'compressed'))
-    white_level: int = setting(65535, 'value of 16-bit images that counts as white',
-                               minimum=1, maximum=65535, live=True)
+    transport: str = setting('raw', 'transport of the camera images; compressed subscribes to '
+                             'JPEG or PNG on image/compressed', choices=('raw', 'compressed'))
+    white_level: int = setting(65535, 'value of 16-bit images that is white, such as 4095 for '
+                               '12-bit cameras', minimum=1, maximum=65535, live=True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         for name in ('width', 'height'):
             value = getattr(self, name)
@@ -112,18 +125,19 @@ class InputConfig:
 
 @dataclass(frozen=True)
 class OutputConfig:
-    """What is published."""
+    """The published images."""
 
-    classes: tuple = setting((), 'names of the classes that get a mask topic; empty: all')
-    size: str = setting('input', "of all images published: input (the camera image's), network, "
-                        "or a size such as '640x360'")
-    filter: str = setting('nearest', 'how labels get that size; linear interpolates the scores '
-                          'of the classes', choices=FILTERS)
+    classes: tuple = setting((), 'names of the classes with a mask topic; empty: all')
+    size: str = setting('input', 'size of the published images: input (that of the camera '
+                        'image), network, or WIDTHxHEIGHT in pixels such as 640x360')
+    filter: str = setting('nearest', 'interpolation of the labels to that size; linear '
+                          'interpolates class scores and needs a size other than input',
+                          choices=FILTERS)
     confidence_threshold: float = setting(
-        0.0, "probability of a pixel's class below which its label is 255, none",
+        0.0, 'probability of the predicted class below which the label is 255 (no class)',
         minimum=0.0, maximum=1.0, live=True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         if self.size not in ('input', 'network'):
             try:
@@ -131,52 +145,52 @@ class OutputConfig:
             except BadInput as error:
                 raise BadInput(f'size: {error}, input or network') from error
         require(self.filter == 'nearest' or self.size != 'input', 'filter', self.filter,
-                 "with size input it must be nearest; give the camera's size in pixels as size")
+                "with size input it must be nearest; set size to the camera's size in pixels")
 
     @property
-    def fixed_size(self):
-        """Return (width, height) where a size in pixels was asked for, else None."""
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Return (width, height) if `size` is a size in pixels, else None."""
         return None if self.size in ('input', 'network') else parse_size(self.size)
 
 
 @dataclass(frozen=True)
 class OverlayConfig:
-    """How the overlay looks."""
+    """The overlay of class colors over the camera image."""
 
-    alpha: float = setting(0.5, 'weight of the colours over the image, from 0 to 1',
+    alpha: float = setting(0.5, 'weight of the class colors over the camera image',
                            minimum=0.0, maximum=1.0, live=True)
-    jpeg_quality: int = setting(80, 'of the compressed overlay, from 1 to 100',
+    jpeg_quality: int = setting(80, 'JPEG quality of the compressed overlay',
                                 minimum=1, maximum=100, live=True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True)
 class AgeConfig:
-    """How old results may be: time since the image's stamp."""
+    """Limits on the age of images and results: the time since the image was stamped."""
 
-    budget_ms: float = setting(0.0, 'age in milliseconds above which no result leaves: late '
-                               'frames are dropped; 0: no limit',
+    budget_ms: float = setting(0.0, 'latency budget in milliseconds: results whose image is '
+                               'older are dropped instead of published; 0: no limit',
                                minimum=0.0, maximum=60000.0, live=True)
     max_age_ms: float = setting(0.0, 'age in milliseconds above which images are dropped when '
                                 'they arrive; 0: no limit',
                                 minimum=0.0, maximum=60000.0, live=True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True)
 class LatencyConfig(AgeConfig):
-    """How old results may be, and what the node does about it."""
+    """Limits on age, and the choice of a network size that meets them."""
 
-    adaptive: bool = setting(False, 'run the network at the largest of sizes whose frames leave '
-                             'within budget_ms')
-    sizes: tuple = setting((), "sizes that adaptive chooses among, such as '640x360'; empty: the "
-                           "network's own, three quarters and half of it")
+    adaptive: bool = setting(False, 'run the network at the largest of sizes that meets '
+                             'budget_ms')
+    sizes: tuple = setting((), 'network sizes among which adaptive selects, such as 640x360; '
+                           "empty: the model's own, three quarters and half of it")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         for text in self.sizes:
             try:
@@ -184,14 +198,14 @@ class LatencyConfig(AgeConfig):
             except BadInput as error:
                 raise BadInput(f'sizes: {error}') from error
         require(len(set(self.sizes)) == len(self.sizes), 'sizes', self.sizes,
-                 'each size may stand there once')
+                'each size may appear once')
         require(self.budget_ms or not self.adaptive, 'budget_ms', self.budget_ms,
-                 'adaptive needs a budget; set one, or switch adaptive off')
+                'adaptive needs a latency budget; set one, or set adaptive to false')
 
 
 @dataclass(frozen=True)
 class SegmentationConfig:
-    """The settings of the segmentation node."""
+    """The settings of segmentation_node."""
 
     cameras: tuple = setting((), 'names of the cameras, which become part of their topics; '
                              'empty: one camera without a name')
@@ -201,32 +215,32 @@ class SegmentationConfig:
     overlay: OverlayConfig = field(default_factory=OverlayConfig)
     latency: LatencyConfig = field(default_factory=LatencyConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in self.cameras:
             require(re.fullmatch('[a-z][a-z0-9]*(_[a-z0-9]+)*', name), 'cameras', name,
-                     'a name has lower case letters, digits and single underscores, and begins '
-                     'with a letter')
+                    'a name consists of lower-case letters, digits and single underscores, and '
+                    'starts with a letter')
         require(len(set(self.cameras)) == len(self.cameras), 'cameras', self.cameras,
-                 'each name may stand there once')
+                'each name may appear once')
 
 
 @dataclass(frozen=True)
 class ReplayConfig:
-    """The settings of the replay node."""
+    """The settings of replay_node."""
 
-    source: str = setting('synthetic', 'synthetic, a folder of images, a video file, a rosbag2 '
-                          'or the index of a camera', read_only=True)
-    rate_hz: float = setting(10.0, 'frames a second; 0 sends only when the service next is called',
-                             minimum=0.0, maximum=1000.0, live=True)
-    loop: bool = setting(True, 'start again where the source ends', live=True)
+    source: str = setting('synthetic', 'what to play: synthetic, an image, a folder of images, a '
+                          'video, a rosbag2 or the index of a camera', read_only=True)
+    rate_hz: float = setting(10.0, 'frames per second; 0: a frame for each call of the service '
+                             '~/next', minimum=0.0, maximum=1000.0, live=True)
+    loop: bool = setting(True, 'start again at the end of the source', live=True)
     frame_id: str = setting('camera_optical_frame', 'frame_id of all messages', read_only=True)
-    seed: int = setting(0, 'which synthetic street', minimum=0, read_only=True)
-    width: int = setting(640, 'width of synthetic frames, pixels',
+    seed: int = setting(0, 'random seed of the synthetic street', minimum=0, read_only=True)
+    width: int = setting(640, 'width of synthetic frames in pixels',
                          minimum=32, maximum=4096, read_only=True)
-    height: int = setting(360, 'height of synthetic frames, pixels',
+    height: int = setting(360, 'height of synthetic frames in pixels',
                           minimum=32, maximum=4096, read_only=True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
@@ -261,7 +275,7 @@ class Recipe:
     average_decay: float = value('of the moving average of the weights, a step; 0: none',
                                  minimum=0.0, maximum=0.99999)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         require(self.crop % 8 == 0, 'crop', self.crop, 'it must be a multiple of 8')
         require(self.synthetic_per_batch < self.batch_size, 'synthetic_share',
@@ -269,7 +283,7 @@ class Recipe:
                 f'{self.batch_size}; lower it, or raise batch_size')
 
     @property
-    def synthetic_per_batch(self):
+    def synthetic_per_batch(self) -> int:
         """Return how many frames of a batch are synthetic: one at least where any should be."""
         return max(round(self.batch_size * self.synthetic_share), int(self.synthetic_share > 0))
 
@@ -298,5 +312,5 @@ class RunConfig:
                                     minimum=1)
     evaluate_every: int = setting(10, 'epochs between evaluations', minimum=1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)

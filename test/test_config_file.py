@@ -1,4 +1,4 @@
-"""The parameter file and the RViz file against what the nodes have."""
+"""The parameter file and the RViz file fit the nodes."""
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -58,6 +58,11 @@ def comment_above(section, name):
     return ' '.join(comment)
 
 
+def words_of(text):
+    words = text.lower().translate(str.maketrans(',:;', '   ')).split()
+    return [word.rstrip('.') for word in words]
+
+
 def test_all_parameters_and_no_others():
     tree = yaml.safe_load(TEXT)
     assert list(tree) == list(SECTIONS)
@@ -83,16 +88,16 @@ def test_comment_gives_unit_and_range(section, name):
     comment = comment_above(section, name)
     rules = SETTINGS[section, name][0].metadata
     assert comment
-    words = comment.lower().translate(str.maketrans(',:;', '   ')).rstrip('.').split()
+    words = words_of(comment)
     for rule in ('minimum', 'maximum'):
         if rule in rules:
             assert f'{rules[rule]:g}' in words
     for choice in rules.get('choices', ()):
         assert choice in words
-    for unit in ('pixels', 'milliseconds', 'degrees', 'metres'):
-        if unit in rules['description']:
+    for unit in ('pixels', 'milliseconds', 'rad', 'meters'):
+        if unit in words_of(rules['description']):
             assert unit in words
-    assert ('live' in words) == rules.get('live', False)
+    assert comment.endswith('Live.') == rules.get('live', False)
 
 
 def test_rviz_shows_topics_of_the_nodes():

@@ -124,7 +124,7 @@ def test_the_size_follows_the_load(active, probe):
     probe.wait(lambda: camera.stream(0.5, 10) and probe.received[TIMING][-1].network_width == 640,
                'the large size')
     result = probe.set_parameter(NODE, 'latency.budget_ms', 0.0)
-    assert not result.successful and 'adaptive needs a budget' in result.reason
+    assert not result.successful and 'adaptive needs a latency budget' in result.reason
 
 
 def test_ages_in_a_simulation_that_starts_again(active, probe, camera):

@@ -22,16 +22,16 @@ class CameraConfig:
 
     pose: str = setting('parameters', 'where the pose comes from: these parameters, or tf, the '
                         "transform from the base frame to the label images' frame", choices=POSES)
-    x: float = live(0.0, 'metres forward', minimum=-100.0, maximum=100.0)
-    y: float = live(0.0, 'metres to the left', minimum=-100.0, maximum=100.0)
-    z: float = live(1.5, 'metres above the ground', minimum=0.01, maximum=100.0)
+    x: float = live(0.0, 'meters forward', minimum=-100.0, maximum=100.0)
+    y: float = live(0.0, 'meters to the left', minimum=-100.0, maximum=100.0)
+    z: float = live(1.5, 'meters above the ground', minimum=0.01, maximum=100.0)
     roll: float = live(0.0, 'rad, more than 0 leans to the right', minimum=-3.15, maximum=3.15)
     pitch: float = live(0.0, 'rad, more than 0 looks down', minimum=-1.58, maximum=1.58)
     yaw: float = live(0.0, 'rad, more than 0 looks to the left', minimum=-3.15, maximum=3.15)
     rectified: bool = live(True, 'the images are rectified: P holds; otherwise K and D')
     max_pose_age_ms: float = live(200.0, 'milliseconds between an image and a moving transform, '
                                   'at most', minimum=0.0, maximum=10000.0)
-    max_jump: float = live(0.3, 'metres, and rad, that a transform changes between frames, '
+    max_jump: float = live(0.3, 'meters, and rad, that a transform changes between frames, '
                                'at most', minimum=0.001, maximum=10.0)
 
     def __post_init__(self):
@@ -56,11 +56,11 @@ class ClassesConfig:
 class GroundConfig:
     """How far the ground is read, and how obstacles stand on it."""
 
-    pixel_length: float = live(0.5, 'metres of ground that a pixel covers at most; what is '
+    pixel_length: float = live(0.5, 'meters of ground that a pixel covers at most; what is '
                                'farther away is unknown', minimum=0.01, maximum=10.0)
-    clearance: float = live(0.35, 'metres between the ground and a body on wheels or legs, at '
+    clearance: float = live(0.35, 'meters between the ground and a body on wheels or legs, at '
                             'most', minimum=0.0, maximum=1.0)
-    span: float = live(3.5, 'metres between points where one body stands, at most; 0: bodies '
+    span: float = live(3.5, 'meters between points where one body stands, at most; 0: bodies '
                        'have no gaps below', minimum=0.0, maximum=20.0)
 
     def __post_init__(self):
@@ -71,11 +71,11 @@ class GroundConfig:
 class GridConfig:
     """The occupancy grid in the base frame."""
 
-    resolution: float = live(0.1, 'metres, side of a cell', minimum=0.01, maximum=5.0)
-    x_min: float = live(0.0, 'metres, rear edge', minimum=-1000.0, maximum=1000.0)
-    x_max: float = live(15.0, 'metres, front edge', minimum=-1000.0, maximum=1000.0)
-    y_min: float = live(-10.0, 'metres, right edge', minimum=-1000.0, maximum=1000.0)
-    y_max: float = live(10.0, 'metres, left edge', minimum=-1000.0, maximum=1000.0)
+    resolution: float = live(0.1, 'meters, side of a cell', minimum=0.01, maximum=5.0)
+    x_min: float = live(0.0, 'meters, rear edge', minimum=-1000.0, maximum=1000.0)
+    x_max: float = live(15.0, 'meters, front edge', minimum=-1000.0, maximum=1000.0)
+    y_min: float = live(-10.0, 'meters, right edge', minimum=-1000.0, maximum=1000.0)
+    y_max: float = live(10.0, 'meters, left edge', minimum=-1000.0, maximum=1000.0)
 
     def __post_init__(self):
         check(self)
@@ -95,7 +95,7 @@ class GridConfig:
 
     @property
     def reach(self):
-        """Return how far the farthest corner is from the base frame's origin, metres."""
+        """Return how far the farthest corner is from the base frame's origin, meters."""
         return hypot(max(map(abs, (self.x_min, self.x_max))),
                      max(map(abs, (self.y_min, self.y_max))))
 
@@ -107,7 +107,7 @@ class ScanConfig:
     angle_min: float = live(-1.0, 'rad, first bearing', minimum=-3.15, maximum=3.15)
     angle_max: float = live(1.0, 'rad, last bearing', minimum=-3.15, maximum=3.15)
     angle_increment: float = live(0.005, 'rad between bearings', minimum=1e-4, maximum=1.0)
-    range_max: float = live(15.0, 'metres at most', minimum=0.1, maximum=1000.0)
+    range_max: float = live(15.0, 'meters at most', minimum=0.1, maximum=1000.0)
 
     def __post_init__(self):
         check(self)
@@ -133,7 +133,7 @@ class FusionConfig:
     limit: float = live(3.5, 'log-odds at most, either way', minimum=0.1, maximum=100.0)
     decided: float = live(0.5, 'log-odds from which a cell is not unknown',
                           minimum=0.01, maximum=100.0)
-    longest_step: float = live(2.0, 'metres that the base moves between frames, at most; '
+    longest_step: float = live(2.0, 'meters that the base moves between frames, at most; '
                                'more is a jump, and what was seen before is forgotten',
                                minimum=0.01, maximum=100.0)
     max_gap_ms: float = live(200.0, 'milliseconds between an image and the odometry next to it, '
