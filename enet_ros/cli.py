@@ -1,217 +1,125 @@
-"""The `enet` command."""
+"""The `enet` command.
+
+Each command has a function that adds its parser and a function that runs it. Heavy packages are
+imported when a command runs, so that help is fast.
+"""
 
 import argparse
 import json
 import logging
 import shlex
 import sys
-from dataclasses import MISSING, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from enet_ros import __version__
 from enet_ros.config import InputConfig, ModelConfig, Recipe, ReplayConfig, RunConfig
 from enet_ros.errors import BadInput
 from enet_ros.paths import user_path
 
+if TYPE_CHECKING:
+    from enet_ros.segmenter import Segmenter
 
-def main(arguments=None):
-    """Run the command line; return 0, or 1 after one line on stderr that says what is wrong."""
+MODEL_HELP = 'name of a shipped model, or a .safetensors file'
+_METAVARS = {str: 'TEXT', int: 'N', float: 'X'}
+INTERRUPTED = 130  # exit code of shells for a command that Ctrl-C stopped
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code.
+
+    Errors of the user print one line on stderr and return 1; Ctrl-C returns 130.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(arguments)
-    options.command = shlex.join(['enet', *arguments])
-    logging.basicConfig(level=logging.WARNING, format='enet: %(message)s')
-    logging.getLogger('enet_ros').setLevel(logging.INFO)
     try:
+        options = _parser().parse_args(arguments)
+        options.command = shlex.join(['enet', *arguments])
+        logging.basicConfig(level=logging.WARNING, format='enet: %(message)s')
+        logging.getLogger('enet_ros').setLevel(logging.INFO)
         return options.run(options)
     except BadInput as error:
-        complaint = str(error)
+        message = str(error)
     except OSError as error:
-        complaint = f'{error.filename}: {error.strerror}' if error.filename else str(error)
+        message = f'{error.filename}: {error.strerror}' if error.filename else str(error)
     except KeyboardInterrupt:
-        complaint = 'interrupted'
-    print(f'enet: {complaint}', file=sys.stderr)
+        print('enet: interrupted', file=sys.stderr)
+        return INTERRUPTED
+    print(f'enet: {message}', file=sys.stderr)
     return 1
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='enet', description='ENet semantic segmentation: segment images, train, evaluate.')
-    commands = parser.add_subparsers(required=True, metavar='COMMAND')
-
-    segment = commands.add_parser(
-        'segment', help='segment images, a video or a recording into files',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Write label images (class ids), colours and overlays of every frame. '
-        'A folder with labels beside it (val, valannot) is scored as well.')
-    segment.add_argument('source', help='an image, a folder, a video, a rosbag2, or synthetic')
-    segment.add_argument('--out', required=True, help='folder for the results')
-    _add_model(segment)
-    segment.add_argument('--frames', type=int, help='take no more than this many')
-    segment.add_argument('--seed', type=int, default=ReplayConfig.seed,
-                         help='which synthetic street')
-    segment.set_defaults(run=_segment)
-
-    train = commands.add_parser(
-        'train', help='train a network by a recipe',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Train a network. A run that was interrupted goes on when the same command '
-        'is given again. Settings of the recipe that are given here go before its own.')
-    train.add_argument('--recipe', default='best', help='name of a shipped recipe (best, '
-                       'continue, refine, streets, paper, segnet) or a .yaml file')
-    for item in (*fields(RunConfig), *fields(Recipe)):
-        _add_setting(train, item)
-    train.set_defaults(run=_train)
-
-    evaluate = commands.add_parser(
-        'evaluate', help='score a model on a labeled data set',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Segment the frames of a split as robots do, and print the scores of the '
-        "papers, counted at the labels' own size. With --out, write report.json, confusion.png "
-        'and the worst frames too.')
-    evaluate.add_argument('--data', default='camvid', help='camvid, cityscapes, sunrgbd, '
-                          'streets (drawn), or the .yaml file that describes your own')
-    evaluate.add_argument('--root', default='', help='folder of the data set')
-    evaluate.add_argument('--split', default='val', help='which frames; of sunrgbd: test')
-    _add_model(evaluate)
-    evaluate.add_argument('--out', help='folder for the report; needs matplotlib')
-    evaluate.add_argument('--worst', type=int, default=8,
-                          help='draw this many frames, those of least mean IoU')
-    evaluate.set_defaults(run=_evaluate)
-
-    _add_import(commands)
-    _add_export(commands)
-    _add_info(commands)
-    _add_benchmark(commands)
-    _add_nav2_config(commands)
+        prog='enet', usage='%(prog)s COMMAND [options]', formatter_class=_HelpFormatter,
+        description='Real-time semantic segmentation: segment images, evaluate, train and export '
+        'networks. The same networks run in the ROS 2 node segmentation_node.',
+        epilog='Run "enet COMMAND --help" for the options of a command.')
+    parser.add_argument('-V', '--version', action='version', version=f'enet_ros {__version__}')
+    commands = parser.add_subparsers(required=True, metavar='COMMAND', title='commands',
+                                     prog=parser.prog)
+    for add in (_add_segment, _add_evaluate, _add_train, _add_info, _add_export, _add_import,
+                _add_benchmark, _add_nav2_config):
+        add(commands)
     return parser
 
 
-def _add_setting(command, item):
-    """Add the option that sets a field of a config."""
-    kind = ({'action': argparse.BooleanOptionalAction} if item.type is bool
-            else {'type': item.type})
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults of options that have one."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26)
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is False or action.default in (None, '', []):
+            return action.help
+        return super()._get_help_string(action)
+
+
+def _add_command(commands: Any, name: str, arguments: str, help_text: str,
+                 description: str) -> argparse.ArgumentParser:
+    """Add a subcommand; `arguments` are the required ones in the usage line."""
+    return commands.add_parser(
+        name, usage=f'%(prog)s {arguments} [options]'.replace('  ', ' '), help=help_text,
+        description=description, formatter_class=_HelpFormatter)
+
+
+def _add_setting(parser: argparse._ActionsContainer, item: Field[Any]) -> None:
+    """Add the option for a field of a configuration class."""
     text = item.metadata['description']
     if 'choices' in item.metadata:
-        text += f' ({", ".join(item.metadata["choices"])})'
-    command.add_argument(
-        f'--{item.name.replace("_", "-")}', help=text,
-        default=argparse.SUPPRESS if item.default is MISSING else item.default, **kind)
+        text += f'; one of {", ".join(item.metadata["choices"])}'
+    flag = f'--{item.name.replace("_", "-")}'
+    default = argparse.SUPPRESS if item.default is MISSING else item.default
+    if item.type is bool:
+        parser.add_argument(flag, help=text, default=default,
+                            action=argparse.BooleanOptionalAction)
+        return
+    assert isinstance(item.type, type)  # annotations are not strings
+    metavar = 'NAME' if 'choices' in item.metadata else _METAVARS[item.type]
+    parser.add_argument(flag, help=text, default=default, type=item.type, metavar=metavar)
 
 
-def _add_model(command):
-    command.add_argument('--model', dest='path', default=ModelConfig.path,
-                         help='name of a shipped model, or a .safetensors file')
-    for item in fields(ModelConfig):
-        if item.name != 'path':
-            _add_setting(command, item)
-    _add_size(command)
+def _add_settings(parser: argparse._ActionsContainer, config: type,
+                  names: Iterable[str] | None = None) -> None:
+    """Add the options for fields of a configuration class, by default for all."""
+    for item in fields(config):
+        if names is None or item.name in names:
+            _add_setting(parser, item)
 
 
-def _add_size(command):
-    for item in fields(InputConfig):
-        if item.name in ('width', 'height'):
-            _add_setting(command, item)
+def _add_model(command: argparse.ArgumentParser) -> None:
+    """Add the options of the network, its runtime and its input size."""
+    group = command.add_argument_group('network')
+    group.add_argument('--model', dest='path', default=ModelConfig.path, metavar='MODEL',
+                       help=MODEL_HELP)
+    _add_settings(group, ModelConfig, [item.name for item in fields(ModelConfig)
+                                       if item.name != 'path'])
+    _add_settings(group, InputConfig, ('width', 'height'))
 
 
-def _add_import(commands):
-    importer = commands.add_parser(
-        'import', help='turn a checkpoint of PyTorch-ENet into one of ours',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Read the weights of an ENet that was trained with davidtvs/PyTorch-ENet, as '
-        'that project is since March 2021, on RGB in [0, 1]. No code in the file is run. The '
-        'weights are kept in float32, because half precision would change the answers.')
-    importer.add_argument('file', help='what torch.save wrote: a state dict, or a dict that has '
-                          'one as state_dict')
-    importer.add_argument('--labels', required=True, help='YAML file with name and classes, each '
-                          "with name, color and drivable, in the order of the network's outputs")
-    importer.add_argument('--out', help='file to write; by default FILE with the ending '
-                          '.safetensors, in the current folder')
-    importer.add_argument('--width', type=int, default=480,
-                          help='width at which the network is to run, pixels')
-    importer.add_argument('--height', type=int, default=360, help='likewise')
-    importer.set_defaults(run=_import)
-
-
-def _add_export(commands):
-    exporter = commands.add_parser(
-        'export', help='write a model as an ONNX file',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Write a model as an ONNX file: image uint8 (1, H, W, 3) RGB -> labels uint8 '
-        '(1, H, W). It is kept only if it gives the labels of the model on a test image. Its '
-        'metadata, under enet_ros, says what the model is.')
-    exporter.add_argument('model', help='name of a shipped model, or a .safetensors file')
-    exporter.add_argument('--out', required=True, help='file to write')
-    _add_size(exporter)
-    exporter.add_argument('--dynamic', action='store_true', help='let it take images of any size '
-                          "in multiples of the network's stride (enet: 8, segnet: 32)")
-    exporter.add_argument('--confidence', action='store_true', help='let it answer confidence '
-                          'uint8 (1, H, W) too, 255 times the probability of the label')
-    exporter.set_defaults(run=_export)
-
-
-def _add_info(commands):
-    info = commands.add_parser(
-        'info', help='say what a model is: its metadata, layers and cost',
-        description="Print a model's metadata, its stages with their outputs and parameters, "
-        'and what a frame of its size costs.')
-    info.add_argument('model', help='name of a shipped model, or a .safetensors file')
-    info.add_argument('--json', action='store_true', help='print it as JSON')
-    info.set_defaults(run=_info)
-
-
-def _add_benchmark(commands):
-    benchmark = commands.add_parser(
-        'benchmark', help='measure ENet and SegNet on the engines of this machine',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Measure every installed engine beside what one would run without this '
-        'package, taking turns in one run, and print a Markdown report. With --out, write it, '
-        'all figures as JSON and a picture too, after each size anew. In full it takes about '
-        '12 minutes on two cores.')
-    benchmark.add_argument('--model', dest='path', default=ModelConfig.path,
-                           help='name of a shipped model, or a .safetensors file')
-    benchmark.add_argument('--engines', default='', help='names with commas between; empty: all '
-                           'that are installed')
-    benchmark.add_argument('--sizes', default='', help='such as 640x360,1280x720; empty: '
-                           "the paper's")
-    benchmark.add_argument('--out', help='folder for the report')
-    benchmark.add_argument('--quick', action='store_true',
-                           help='under two minutes on two cores: one size, fewer rounds')
-    _add_setting(benchmark, ModelConfig.__dataclass_fields__['threads'])
-    benchmark.add_argument('--compiled', action='store_true',
-                           help="PyTorch's engine compiled too, which takes minutes")
-    benchmark.set_defaults(run=_benchmark)
-
-
-def _add_nav2_config(commands):
-    nav2 = commands.add_parser(
-        'nav2-config', help="write a Nav2 costmap's parameters for a model's classes",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        description='Write the parameters of a Nav2 costmap whose semantic_segmentation_layer '
-        "takes the model's classes, or check that those of a file name exactly these classes.")
-    nav2.add_argument('model', nargs='?', default=ModelConfig.path,
-                      help='name of a shipped model, or a .safetensors file')
-    nav2.add_argument('--out', help='file to write; by default the text is printed')
-    nav2.add_argument('--check', metavar='FILE', help='check this file and write nothing')
-    nav2.add_argument('--drivable', nargs='+', default=[], metavar='CLASS',
-                      help='classes that one can drive on; by default as the model says')
-    nav2.add_argument('--flat', nargs='+', default=[], metavar='CLASS',
-                      help='other classes that are flat ground; by default pavement and the like')
-    nav2.set_defaults(run=_nav2_config)
-
-
-def _segment(options):
-    from enet_ros.evaluation.segment_files import print_report, segment_source
-    from enet_ros.images.open_source import open_source
-
-    seed = ReplayConfig(seed=options.seed).seed
-    segmenter = _load_segmenter(options)
-    source = open_source(options.source, segmenter.labels, seed=seed)
-    print(_what_runs(options, segmenter))
-    report = segment_source(segmenter, source, options.out, options.frames)
-    print_report(report)
-    return report.exit_code
-
-
-def _load_segmenter(options):
+def _load_segmenter(options: argparse.Namespace) -> 'Segmenter':
     from enet_ros.segmenter import Segmenter
 
     size = InputConfig(width=options.width, height=options.height)
@@ -219,14 +127,66 @@ def _load_segmenter(options):
     return Segmenter.load(**settings, width=size.width, height=size.height)
 
 
-def _what_runs(options, segmenter):
+def _description(options: argparse.Namespace, segmenter: 'Segmenter') -> str:
+    """Return which model runs on which engine, why, and at what size."""
     width, height = segmenter.size
-    engine = segmenter.engine
-    return (f'{options.path} on {engine.name} ({segmenter.engine_reason}), network size '
-            f'{width}x{height}')
+    return (f'{options.path} on {segmenter.engine.name} ({segmenter.engine_reason}), network '
+            f'size {width}x{height}')
 
 
-def _evaluate(options):
+def _add_segment(commands: Any) -> None:
+    segment = _add_command(
+        commands, 'segment', 'SOURCE --out FOLDER',
+        'segment images, a video or a recording into files',
+        'Write the label image (class ids), the colored labels and the overlay of each frame. If '
+        'label files lie beside the images (val/ and valannot/), print the scores as well.')
+    segment.add_argument('source', metavar='SOURCE',
+                         help='an image, a folder of images, a video, a rosbag2 (BAG or '
+                         'BAG:/topic), the index of a camera, or synthetic')
+    segment.add_argument('--out', required=True, metavar='FOLDER', help='folder for the results')
+    segment.add_argument('--frames', type=int, metavar='N', help='stop after N frames')
+    segment.add_argument('--seed', type=int, metavar='N', default=ReplayConfig.seed,
+                         help='random seed of the synthetic street')
+    _add_settings(segment, InputConfig, ['white_level'])
+    _add_model(segment)
+    segment.set_defaults(run=_segment)
+
+
+def _segment(options: argparse.Namespace) -> int:
+    from enet_ros.evaluation.segment_files import print_report, segment_source
+    from enet_ros.images.open_source import open_source
+
+    seed = ReplayConfig(seed=options.seed).seed
+    white_level = InputConfig(white_level=options.white_level).white_level
+    segmenter = _load_segmenter(options)
+    source = open_source(options.source, segmenter.labels, seed=seed, white_level=white_level)
+    print(_description(options, segmenter))
+    report = segment_source(segmenter, source, options.out, options.frames)
+    print_report(report)
+    return report.exit_code
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = _add_command(
+        commands, 'evaluate', '', 'score a model on a labeled data set',
+        'Segment the frames of a split as the node does, and print the scores that the papers '
+        'report, measured at the size of the ground truth. With --out, also write report.json, '
+        'confusion.png and the frames with the lowest mean IoU.')
+    evaluate.add_argument('--data', default='camvid', metavar='DATA',
+                          help='camvid, cityscapes, sunrgbd, streets (synthetic), or the .yaml '
+                          'file of your own data set')
+    evaluate.add_argument('--root', default='', metavar='FOLDER', help='folder of the data set')
+    evaluate.add_argument('--split', default='val', metavar='SPLIT',
+                          help='part of the data set: train, val or test')
+    evaluate.add_argument('--out', metavar='FOLDER',
+                          help='folder for the report; needs matplotlib')
+    evaluate.add_argument('--worst', type=int, default=8, metavar='N',
+                          help='number of frames in the report, those with the lowest mean IoU')
+    _add_model(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
     from hashlib import sha256
 
     from enet_ros.data.datasets import open_dataset
@@ -238,7 +198,7 @@ def _evaluate(options):
         raise BadInput(f'worst is {options.worst}; it must be at least 0')
     dataset = open_dataset(options.data, options.root)
     segmenter = _load_segmenter(options)
-    print(_what_runs(options, segmenter))
+    print(_description(options, segmenter))
     folder = ReportFolder(options.out) if options.out else None
     evaluation = evaluate_split(segmenter, dataset, options.split)
     scores = evaluation.scores()
@@ -255,7 +215,20 @@ def _evaluate(options):
     return 0
 
 
-def _train(options):
+def _add_train(commands: Any) -> None:
+    train = _add_command(
+        commands, 'train', '', 'train a network by a recipe',
+        'Train a network. Rerun the same command to resume an interrupted run.')
+    train.add_argument('--recipe', default='best', metavar='RECIPE',
+                       help='name of a shipped recipe (best, continue, refine, streets, paper, '
+                       'segnet) or a .yaml file')
+    _add_settings(train.add_argument_group('run'), RunConfig)
+    _add_settings(train.add_argument_group('recipe', 'These options override the recipe.'),
+                  Recipe)
+    train.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
     from enet_ros.training.recipe import load_recipe
     from enet_ros.training.train import train
 
@@ -267,7 +240,77 @@ def _train(options):
     return 0
 
 
-def _import(options):
+def _add_info(commands: Any) -> None:
+    info = _add_command(
+        commands, 'info', 'MODEL', 'show the metadata, layers and cost of a model',
+        'Print the metadata of a model, its stages with their outputs and parameters, and the '
+        'cost of a frame.')
+    info.add_argument('model', metavar='MODEL', help=MODEL_HELP)
+    info.add_argument('--json', action='store_true', help='print JSON')
+    info.set_defaults(run=_info)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from enet_ros.models.info import describe, text
+
+    description = describe(options.model)
+    print(json.dumps(description, indent=1) if options.json else text(description))
+    return 0
+
+
+def _add_export(commands: Any) -> None:
+    export = _add_command(
+        commands, 'export', 'MODEL --out FILE', 'write a model as an ONNX file',
+        'Write a model as an ONNX file whose input is an image, uint8 (1, H, W, 3) RGB, and whose '
+        'output is its labels, uint8 (1, H, W). The file is kept only if its labels on test '
+        'images match those of the model. Its metadata entry enet_ros describes the model.')
+    export.add_argument('model', metavar='MODEL', help=MODEL_HELP)
+    export.add_argument('--out', required=True, metavar='FILE', help='file to write')
+    _add_settings(export, InputConfig, ('width', 'height'))
+    export.add_argument('--dynamic', action='store_true',
+                        help='accept images of any size whose sides are multiples of the '
+                        "network's stride")
+    export.add_argument('--confidence', action='store_true',
+                        help='also output the confidence, uint8 (1, H, W): 255 times the '
+                        'probability of the label')
+    export.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from enet_ros.engines.export import export_model
+
+    size = InputConfig(width=options.width, height=options.height)
+    width, height = export_model(options.model, options.out, size.width, size.height,
+                                 options.confidence, options.dynamic)
+    images = 'any size' if options.dynamic else f'{width}x{height}'
+    print(f'{options.out}: {options.model} for images of {images}; its labels match those of the '
+          'model')
+    return 0
+
+
+def _add_import(commands: Any) -> None:
+    importer = _add_command(
+        commands, 'import', 'FILE --labels LABELS', 'convert a checkpoint of PyTorch-ENet',
+        'Convert an ENet that was trained on RGB in [0, 1] with davidtvs/PyTorch-ENet of March '
+        '2021 or later. No code in the file is run. Weights stay float32, because half precision '
+        'would change predictions.')
+    importer.add_argument('file', metavar='FILE',
+                          help='file of torch.save: a state dict, or a dict with one under '
+                          'state_dict')
+    importer.add_argument('--labels', required=True, metavar='LABELS',
+                          help='YAML file with name and classes, each with name, color and '
+                          "drivable, in the order of the network's outputs")
+    importer.add_argument('--out', metavar='OUT',
+                          help='file to write (default: FILE with the suffix .safetensors, in '
+                          'the current folder)')
+    importer.add_argument('--width', type=int, default=480, metavar='N',
+                          help='width of the network input in pixels')
+    importer.add_argument('--height', type=int, default=360, metavar='N',
+                          help='height of the network input in pixels')
+    importer.set_defaults(run=_import)
+
+
+def _import(options: argparse.Namespace) -> int:
     import torch
 
     from enet_ros.label_yaml import read_label_set
@@ -287,27 +330,30 @@ def _import(options):
     return 0
 
 
-def _export(options):
-    from enet_ros.engines.export import export_model
+def _add_benchmark(commands: Any) -> None:
+    benchmark = _add_command(
+        commands, 'benchmark', '', 'measure the networks on the engines of this machine',
+        'Measure each installed engine and the plain alternatives without this package in turn, '
+        'and print a Markdown report. With --out, also write the report, all figures as JSON and '
+        'a plot, updated after each size. The full benchmark takes about 12 minutes on two '
+        'cores.')
+    benchmark.add_argument('--model', dest='path', default=ModelConfig.path, metavar='MODEL',
+                           help=MODEL_HELP)
+    benchmark.add_argument('--engines', default='', metavar='NAMES',
+                           help='engines, separated by commas (default: all that are installed)')
+    benchmark.add_argument('--sizes', default='', metavar='SIZES',
+                           help='network sizes such as 640x360,1280x720 (default: those of the '
+                           'paper)')
+    benchmark.add_argument('--out', metavar='FOLDER', help='folder for the report')
+    benchmark.add_argument('--quick', action='store_true',
+                           help='measure one size in fewer rounds: under two minutes on two cores')
+    _add_settings(benchmark, ModelConfig, ['threads'])
+    benchmark.add_argument('--compiled', action='store_true',
+                           help='also measure the engine torch compiled, which takes minutes')
+    benchmark.set_defaults(run=_benchmark)
 
-    size = InputConfig(width=options.width, height=options.height)
-    width, height = export_model(options.model, options.out, size.width, size.height,
-                                 options.confidence, options.dynamic)
-    print(f'{options.out}: {options.model} for images of '
-          f'{"any size" if options.dynamic else f"{width}x{height}"}, checked to give the '
-          "model's labels")
-    return 0
 
-
-def _info(options):
-    from enet_ros.models.info import describe, text
-
-    description = describe(options.model)
-    print(json.dumps(description, indent=1) if options.json else text(description))
-    return 0
-
-
-def _benchmark(options):
+def _benchmark(options: argparse.Namespace) -> int:
     from enet_ros.benchmark.comparison import Comparison, make_plan
     from enet_ros.benchmark.report import ReportFolder, markdown
 
@@ -322,7 +368,23 @@ def _benchmark(options):
     return 0
 
 
-def _nav2_config(options):
+def _add_nav2_config(commands: Any) -> None:
+    nav2 = _add_command(
+        commands, 'nav2-config', '[MODEL]', 'write the parameters of a Nav2 costmap for a model',
+        'Write the parameters of a Nav2 costmap whose semantic_segmentation_layer uses the '
+        'classes of the model, or check that a file names exactly these classes.')
+    nav2.add_argument('model', nargs='?', default=ModelConfig.path, metavar='MODEL',
+                      help=MODEL_HELP)
+    nav2.add_argument('--out', metavar='FILE', help='file to write (default: print)')
+    nav2.add_argument('--check', metavar='FILE', help='check this file and write nothing')
+    nav2.add_argument('--drivable', nargs='+', default=[], metavar='CLASS',
+                      help='drivable classes (default: those that the model marks)')
+    nav2.add_argument('--flat', nargs='+', default=[], metavar='CLASS',
+                      help='classes of other flat ground (default: pavement, sidewalk, terrain)')
+    nav2.set_defaults(run=_nav2_config)
+
+
+def _nav2_config(options: argparse.Namespace) -> int:
     from enet_ros.freespace.config import ClassesConfig
     from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml, write_costmap
     from enet_ros.models.checkpoint import read_spec

@@ -85,7 +85,7 @@ def test_a_camera_that_fails_does_not_stop_the_others(cameras, probe):
     probe.wait(levels, 'one camera that is well and one that is not')
 
 
-@pytest.mark.parametrize('names, words', [('[Front]', 'lower case'), ('[a, a]', 'once')])
+@pytest.mark.parametrize('names, words', [('[Front]', 'lower-case'), ('[a, a]', 'once')])
 def test_names_that_cannot_be(start, probe, names, words):
     start({'cameras': names})
     assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
