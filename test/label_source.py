@@ -3,9 +3,9 @@
 import dataclasses
 
 import numpy as np
+from box_scenes import BOX, YARD, Block, pinhole, render_labels
 from camera import answer_to
 from enet_ros.msg import LabelMap
-from made_scenes import BOX, YARD, Block, pinhole, see
 from nav_msgs.msg import OccupancyGrid, Odometry
 from nodes import LATCHED
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
@@ -39,7 +39,7 @@ def core():
 
 
 def picture(blocks=(WALL,), pavement=None):
-    return see(Camera(CALIBRATION, *SIZE, True), POSE, blocks, pavement)
+    return render_labels(Camera(CALIBRATION, *SIZE, True), POSE, blocks, pavement)
 
 
 KINDS = {'label': (Image, 1), 'camera_info': (CameraInfo, 1), 'confidence': (Image, 1),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_scenes import BOX, YARD, Block, pinhole, see
+from box_scenes import BOX, YARD, Block, pinhole, render_labels
 
 from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.freespace import FreeSpace
@@ -20,7 +20,7 @@ def road(x, y):
 def told(error, pavement=road, blocks=(), roll=0.0, yaw=0.0, x=0.0):
     true = x, 0.3, 1.4, roll, 0.1, yaw
     camera = Camera(CALIBRATION, *SIZE, rectified=True)
-    labels = see(camera, Pose.from_angles(*true), blocks, pavement)
+    labels = render_labels(camera, Pose.from_angles(*true), blocks, pavement)
     given = Pose.from_angles(*true[:4], true[4] + error, yaw)
     space = FreeSpace(CALIBRATION, given, SIZE, YARD)
     return space(labels).pitch_error

@@ -5,6 +5,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
+from box_scenes import BOX
 from camera import answer_to, stamp
 from diagnostic_msgs.msg import DiagnosticStatus
 from label_source import (
@@ -22,7 +23,6 @@ from label_source import (
     picture,
 )
 from lifecycle_msgs.msg import Transition
-from made_scenes import BOX
 from nav_msgs.msg import OccupancyGrid
 from nodes import LATCHED
 from sensor_msgs.msg import LaserScan

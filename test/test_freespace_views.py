@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from made_scenes import BOX, FLOOR, PAVEMENT, TRUCK, YARD, Block, pinhole, see
+from box_scenes import BOX, FLOOR, PAVEMENT, TRUCK, YARD, Block, pinhole, render_labels
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.camera import Calibration
@@ -37,7 +37,7 @@ def free_space(pose, config=OPEN, rectified=True, **more):
 
 
 def picture(space, blocks=(), pavement=None):
-    return see(space.ground.camera, space.ground.pose, blocks, pavement)
+    return render_labels(space.ground.camera, space.ground.pose, blocks, pavement)
 
 
 def cell(space, grid, x, y):
@@ -194,7 +194,7 @@ def test_what_is_beside_the_picture_is_not_called_free():
 
 def test_a_wide_picture_counts_to_its_sides():
     wide = FreeSpace(pinhole(*SIZE, 80.0), AHEAD, SIZE, YARD, OPEN)
-    scan = wide(see(wide.ground.camera, AHEAD)).scan
+    scan = wide(render_labels(wide.ground.camera, AHEAD)).scan
     assert np.isinf(beam(wide, scan, 1.0)) and np.isinf(beam(wide, scan, -1.0))
 
 

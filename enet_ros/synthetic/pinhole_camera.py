@@ -25,6 +25,11 @@ class PinholeCamera:
     height_m: float
     pitch: float
 
+    @property
+    def horizon(self) -> float:
+        """Return the image row of the horizon in pixels, possibly outside the image."""
+        return self.cy - self.fy * np.tan(self.pitch)
+
     def matrix(self) -> NDArray[np.float64]:
         """Return the projection matrix (3, 4) from the base frame.
 

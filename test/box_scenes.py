@@ -1,4 +1,4 @@
-"""Made-up scenes on flat ground, seen by any camera: label images with known answers."""
+"""Label images of boxes on flat ground, seen by any camera."""
 
 from dataclasses import dataclass
 
@@ -17,16 +17,16 @@ YARD = LabelSet('yard', (
 FLOOR, PAVEMENT, BOX, TRUCK, SKY = range(len(YARD))
 
 
-def pinhole(width=160, height=120, focal=120.0, **more):
-    """Return the Calibration of a camera without distortion, the same in K and P."""
+def pinhole(width=160, height=120, focal=120.0, **changes):
+    """Return the Calibration of a camera without distortion, with equal K and P."""
     k = (focal, 0, (width - 1) / 2, 0, focal, (height - 1) / 2, 0, 0, 1)
     p = (focal, 0, (width - 1) / 2, 0, 0, focal, (height - 1) / 2, 0, 0, 0, 1, 0)
-    return Calibration(**{'width': width, 'height': height, 'k': k, 'p': p, **more})
+    return Calibration(**{'width': width, 'height': height, 'k': k, 'p': p, **changes})
 
 
 @dataclass(frozen=True)
 class Block:
-    """An upright box that fills x and y, each (from, to), and z (from, to), metres."""
+    """An upright box between two bounds (from, to) on each axis, in meters."""
 
     x: tuple
     y: tuple
@@ -34,8 +34,8 @@ class Block:
     class_id: int = BOX
 
 
-def see(camera, pose, blocks=(), pavement=None):
-    """Return the label image of a scene: floor, pavement where pavement(x, y), blocks and sky."""
+def render_labels(camera, pose, blocks=(), pavement=None):
+    """Return the label image of floor, blocks and sky; pavement(x, y) tells where pavement is."""
     rays = camera.rays() @ pose.rotation.T
     with np.errstate(all='ignore'):
         nearest = np.where(rays[..., 2] < 0, -pose.position[2] / rays[..., 2], np.inf)
@@ -44,12 +44,12 @@ def see(camera, pose, blocks=(), pavement=None):
         if pavement:
             labels[np.isfinite(nearest) & pavement(x, y)] = PAVEMENT
         for block in blocks:
-            ways = [np.sort(np.stack([(bound - pose.position[axis]) / rays[..., axis]
-                                      for bound in (block.x, block.y, block.z)[axis]]), 0)
-                    for axis in range(3)]
-            enter = np.max([way[0] for way in ways], 0)
-            leave = np.min([way[1] for way in ways], 0)
-            # The floor that a block stands on is its own.
+            distances = [np.sort([(bound - pose.position[axis]) / rays[..., axis]
+                                  for bound in (block.x, block.y, block.z)[axis]], 0)
+                         for axis in range(3)]
+            enter = np.max([near for near, _ in distances], 0)
+            leave = np.min([far for _, far in distances], 0)
+            # The contact of a block with the floor belongs to the block.
             hit = (enter <= leave) & (enter > 0) & (enter <= nearest + 1e-9)
             labels[hit] = block.class_id
             nearest = np.where(hit, enter, nearest)
