@@ -1,5 +1,3 @@
-"""Labels at a camera's size, masks and pictures, against what NumPy says."""
-
 import cv2
 import numpy as np
 import pytest
@@ -28,7 +26,7 @@ def some_labels(width, height):
 
 
 def nearest(labels, width, height):
-    """Take the pixel in which each output pixel's centre lies."""
+    """Take the pixel in which each output pixel's center lies."""
     rows = (2 * np.arange(height) + 1) * labels.shape[0] // (2 * height)
     columns = (2 * np.arange(width) + 1) * labels.shape[1] // (2 * width)
     return labels[rows[:, None], columns]
@@ -52,35 +50,35 @@ def assert_same(painted, right):
 
 
 @pytest.mark.parametrize('size', [(128, 72), (64, 36), (97, 55), (31, 20), (1, 1)])
-def test_labels_are_scaled_to_the_nearest(size):
-    labels = some_labels(63, 35)  # odd: no new centre lies on an old edge
+def test_labels_are_scaled_to_the_nearest_pixel(size):
+    labels = some_labels(63, 35)  # odd, so that no new center lies on an old edge
     assert np.array_equal(scale_labels(labels, *size), nearest(labels, *size))
 
 
-def test_labels_of_the_size_are_returned_as_they_are():
+def test_labels_of_the_same_size_are_returned_unchanged():
     labels = some_labels(64, 36)
     assert scale_labels(labels, 64, 36) is labels
 
 
 @pytest.mark.parametrize('palette', [PALETTE, CAMVID.palette(), noise(3, 256)[:, 0]],
                          ids=['bgr', 'rgb', 'a view'])
-def test_colours(palette):
+def test_colorize(palette):
     labels = RNG.integers(0, 256, (30, 41), np.uint8)
     assert np.array_equal(colorize(labels, palette), palette[labels])
 
 
-def test_pixels_without_class_are_black():
+def test_pixels_without_a_class_are_black():
     assert not colorize(np.full((4, 4), 255, np.uint8), PALETTE).any()
 
 
 @pytest.mark.parametrize('class_id', [0, 3, 255])
-def test_a_mask(class_id):
+def test_class_mask(class_id):
     labels = some_labels(41, 30)
     assert np.array_equal(class_mask(labels, class_id), np.where(labels == class_id, 255, 0))
 
 
 @pytest.mark.parametrize('alpha', [0.0, 0.3, 0.5, 1.0])
-def test_an_overlay(alpha):
+def test_overlay(alpha):
     image, color = noise(41, 30), noise(41, 30)
     blend = alpha * color.astype(float) + (1 - alpha) * image
     assert np.abs(overlay(image, color, alpha) - blend).max() <= 1
@@ -94,7 +92,7 @@ def test_an_overlay(alpha):
     (lambda dst: overlay(noise(20, 10), noise(20, 10), 0.5, dst), (10, 20, 3)),
     (lambda dst: class_mask(some_labels(20, 10), 2, dst), (10, 20))],
     ids=['scale_labels', 'colorize', 'overlay', 'class_mask'])
-def test_memory_is_filled_only_where_it_fits(make, shape):
+def test_dst_is_written_only_if_its_shape_fits(make, shape):
     fits = np.zeros(shape, np.uint8)
     assert np.shares_memory(make(fits), fits)
     other = np.full((7, *shape[1:]), 77, np.uint8)
@@ -124,7 +122,7 @@ def test_all_pictures_of_consecutive_frames(order, labels_size):
         assert np.array_equal(image, kept), 'the image was written to'
 
 
-def test_memory_is_reused_and_never_the_callers():
+def test_painter_reuses_its_own_memory_only():
     painter = Painter(PALETTE)
     labels = some_labels(64, 36)
     kept = labels.copy()
@@ -153,7 +151,7 @@ def test_uncertain_pixels_have_no_class(threshold):
 
 
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
-def test_pictures_of_a_chosen_size(order):
+def test_pictures_of_another_size_than_the_image(order):
     painter = Painter(PALETTE)
     labels, image = some_labels(24, 9), noise(128, 72)
     pictures = draw_all(painter, labels, image, order, 0.5, size=(48, 27))

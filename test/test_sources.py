@@ -199,7 +199,7 @@ def test_camera_that_is_disconnected(tmp_path, monkeypatch):
 @pytest.mark.parametrize('storage', ['sqlite3', 'mcap'])
 def test_bag(tmp_path, storage):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 4), np.uint8)
-    rgb, grey = pixels[..., :3], pixels[..., 0]
+    rgb, gray = pixels[..., :3], pixels[..., 0]
     jpeg = cv2.imencode('.jpg', IMAGE[..., ::-1])[1].tobytes()
     bag = write_bag(tmp_path / 'bag', [
         ('/chatter', text),
@@ -208,7 +208,7 @@ def test_bag(tmp_path, storage):
         ('/cam/image', raw(rgb[..., ::-1], 'bgr8')),
         ('/cam/image', raw(pixels, 'rgba8')),
         ('/cam/image', raw(pixels[..., [2, 1, 0, 3]], 'bgra8', padding=4)),
-        ('/cam/image', raw(grey, 'mono8', padding=2)),
+        ('/cam/image', raw(gray, 'mono8', padding=2)),
         ('/front/compressed', compressed(jpeg)),
     ], storage)
     file = next(bag.glob('*.db3' if storage == 'sqlite3' else '*.mcap'))
@@ -220,7 +220,7 @@ def test_bag(tmp_path, storage):
         assert [frame.name for frame in frames] == [f'{i:06d}' for i in range(6)]
         for frame in frames[:5]:
             np.testing.assert_array_equal(frame.image, rgb)
-        np.testing.assert_array_equal(frames[5].image, np.dstack([grey] * 3))
+        np.testing.assert_array_equal(frames[5].image, np.dstack([gray] * 3))
         assert len(read_all(source)) == 6
     frame, = open_source(f'{bag}:/front/compressed')
     assert np.abs(frame.image.astype(int) - IMAGE).max() < 6
@@ -257,10 +257,10 @@ def test_exif_orientation_turns_image_files_but_not_messages(tmp_path):
 
 
 def test_reading_continues_after_a_message_that_cannot_be_read(tmp_path):
-    grey = np.zeros((6, 8), np.uint8)
+    gray = np.zeros((6, 8), np.uint8)
     bag = write_bag(tmp_path / 'bag', [
-        ('/image', raw(grey, '32FC1')), ('/image', raw(grey, 'mono8', cut=1)),
-        ('/image', raw(grey[:0], 'mono8')), ('/image', raw(grey, 'mono8')),
+        ('/image', raw(gray, '32FC1')), ('/image', raw(gray, 'mono8', cut=1)),
+        ('/image', raw(gray[:0], 'mono8')), ('/image', raw(gray, 'mono8')),
         ('/packed', compressed(b'')), ('/packed', compressed(b'no image')),
         ('/packed', compressed(cv2.imencode('.jpg', IMAGE)[1].tobytes()[:-2]))])
     *broken, good = read_all(open_source(bag))
