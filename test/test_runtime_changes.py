@@ -92,7 +92,8 @@ def test_reload_under_load(active, probe, camera, tmp_path):
     broken.write_bytes(path.read_bytes()[:1000])
     other = tmp_path / 'other.safetensors'
     one_class(other, SUN_RGBD, 0)
-    for bad, words in [(broken, 'not a whole safetensors file'), (other, 'are not those in use'),
+    for bad, words in [(broken, 'not a complete safetensors file'),
+                       (other, 'are not those in use'),
                        (tmp_path / 'nowhere.safetensors', 'does not exist')]:
         assert probe.set_parameter(NODE, 'model.path', str(bad)).successful
         answer, _ = reload(probe, camera)
