@@ -1,59 +1,75 @@
-"""Start what segment.launch.py does, and the free space node behind the segmentation node."""
+"""Start what segment.launch.py starts, and the free space node behind the segmentation node."""
 
-from pathlib import Path
-
-from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument,
-    IncludeLaunchDescription,
-    OpaqueFunction,
-    SetLaunchConfiguration,
-)
+from launch import Action, LaunchContext, LaunchDescription
+from launch.actions import LogInfo, OpaqueFunction
 from launch.conditions import IfCondition
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import LifecycleNode, SetRemap
+from launch_ros.actions import LifecycleNode, Node
 
 from enet_ros.errors import BadInput
+from enet_ros.ros import launch_actions
 from enet_ros.ros.bring_up import bring_up
 from enet_ros.ros.combined_process import INPUTS
+from enet_ros.ros.parameter_file import write_parameter_file
+from enet_ros.ros.street_camera import StreetCamera
 
-SEGMENT = Path(get_package_share_directory('enet_ros')) / 'launch' / 'segment.launch.py'
-EXECUTABLES = {'two': 'segmentation_node', 'one': 'segmentation_and_freespace'}
 ARGUMENTS = {
+    **launch_actions.ARGUMENTS,
+    'rviz_config': (str(launch_actions.CONFIG / 'freespace.rviz'), 'what RViz shows'),
     'processes': ('two', 'one or two for the two nodes; in one the free space node is always '
                   'active'),
     'odom': ('odom', 'topic of the odometry, for fusion.enabled'),
 }
 
 
-def generate_launch_description():
-    return LaunchDescription([
-        *(DeclareLaunchArgument(name, default_value=default, description=description)
-          for name, (default, description) in ARGUMENTS.items()),
-        OpaqueFunction(function=executable),
-        SetRemap('odom', LaunchConfiguration('odom')),
-        IncludeLaunchDescription(PythonLaunchDescriptionSource(str(SEGMENT))),
-        OpaqueFunction(function=free_space),
-    ])
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*launch_actions.declare(ARGUMENTS), OpaqueFunction(function=start)])
 
 
-def executable(context):
-    """Return what has segment.launch.py start the one process or the first of two."""
-    processes = context.launch_configurations['processes']
-    if processes not in EXECUTABLES:
-        raise BadInput(f'processes is {processes!r}; choose one or two')
-    return [SetLaunchConfiguration('executable', EXECUTABLES[processes])]
-
-
-def free_space(context):
-    """Return the free space node in a process of its own, if it has one, and what starts it."""
+def start(context: LaunchContext) -> list[Action]:
+    """Return everything to start; raise BadInput before anything has started."""
     values = context.launch_configurations
+    launch_actions.check_arguments(context)
+    if values['processes'] not in ('one', 'two'):
+        raise BadInput(f'processes is {values["processes"]!r}; choose one or two')
+    return [
+        launch_actions.enlarge_shared_memory(),
+        *launch_actions.start_source(context),
+        *start_nodes(context),
+        *launch_actions.start_rviz(context),
+    ]
+
+
+def start_nodes(context: LaunchContext) -> list[Action]:
+    """Return both nodes and the actions that bring them up."""
+    values = context.launch_configurations
+    parameters = launch_actions.simulated_time(context)
+    actions: list[Action] = []
+    if values['source'] == 'synthetic':
+        camera = StreetCamera.from_parameter_file(values['params_file'], values['namespace'])
+        parameters |= camera.parameters()
+        actions += show_camera(context, camera)
+    # A file reaches the free space node in either process.
+    overrides = write_parameter_file('freespace_node', parameters)
+    odom = ('odom', values['odom'])
     if values['processes'] == 'one':
-        return []
+        return [*actions, *launch_actions.start_segmentation(
+            context, 'segmentation_and_freespace', extra_files=[overrides], remappings=[odom])]
     node = LifecycleNode(
         package='enet_ros', executable='freespace_node', name='freespace_node',
-        namespace=values['namespace'], output='screen', parameters=[values['params_file']],
-        remappings=[(name, f'segmentation_node/{name}') for name in INPUTS])
-    return bring_up(node, IfCondition(values['autostart']))
+        namespace=values['namespace'], output='screen',
+        parameters=[values['params_file'], overrides],
+        remappings=[odom, *((name, f'segmentation_node/{name}') for name in INPUTS)])
+    return [*actions, *launch_actions.start_segmentation(context),
+            *bring_up(node, IfCondition(values['autostart']))]
+
+
+def show_camera(context: LaunchContext, camera: StreetCamera) -> list[Action]:
+    """Return what logs the pose of the simulated camera and, with RViz, publishes it to TF."""
+    log = LogInfo(msg=f'source synthetic: freespace_node uses the pose of its camera, {camera}')
+    if not launch_actions.is_true(context, 'rviz'):
+        return [log]
+    return [log, Node(
+        package='tf2_ros', executable='static_transform_publisher', name='street_camera',
+        namespace=context.launch_configurations['namespace'],
+        arguments=camera.transform_arguments(),
+        parameters=[launch_actions.simulated_time(context)])]
