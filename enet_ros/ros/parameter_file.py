@@ -6,8 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import TypeAlias
 
-import yaml
-
 from enet_ros.errors import BadInput
 
 Value: TypeAlias = bool | int | float | str | list
@@ -19,6 +17,8 @@ def read_parameter_file(path: str | Path, node: str, namespace: str = '') -> dic
     If several sections set a parameter, the last one counts, as in rcl. Raise BadInput if the
     file is missing or is not a parameter file.
     """
+    import yaml
+
     if not Path(path).is_file():
         raise BadInput(f'params_file {str(path)!r} is not a file; leave the argument out to use '
                        'the file that comes with enet_ros')
@@ -43,6 +43,8 @@ def write_parameter_file(node: str, values: dict[str, Value]) -> str:
 
     The file is left for the nodes that are started with it.
     """
+    import yaml
+
     handle, path = tempfile.mkstemp(prefix='enet_ros_', suffix='.yaml')
     with os.fdopen(handle, 'w') as file:
         yaml.safe_dump({f'/**/{node}': {'ros__parameters': values}}, file)
