@@ -1,0 +1,36 @@
+"""What an installation by colcon puts where."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from ament_index_python.packages import get_package_prefix
+
+import enet_ros
+
+PREFIX = Path(get_package_prefix('enet_ros'))
+
+
+def test_sourcing_the_installation_puts_enet_on_path():
+    environment = {**os.environ, 'PATH': '/usr/bin:/bin'}
+    command = f'source {PREFIX}/share/enet_ros/local_setup.bash && command -v enet'
+    result = subprocess.run(['bash', '-c', command], env=environment, capture_output=True,
+                            text=True, timeout=60)
+    assert result.stdout.strip() == str(PREFIX / 'bin' / 'enet'), result.stderr
+
+
+@pytest.mark.parametrize('path', ['bin/enet', 'lib/enet_ros/enet'])
+def test_enet_runs(path):
+    result = subprocess.run([PREFIX / path, '--version'], capture_output=True, text=True,
+                            timeout=60)
+    assert result.returncode == 0 and enet_ros.__version__ in result.stdout
+
+
+def test_files_of_the_package_are_installed():
+    for path in ('config/enet.yaml', 'config/segment.rviz', 'launch/segment.launch.py',
+                 'models/enet_camvid.safetensors', 'package.xml'):
+        assert (PREFIX / 'share/enet_ros' / path).is_file()
