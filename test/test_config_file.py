@@ -100,11 +100,19 @@ def test_comment_gives_unit_and_range(section, name):
     assert comment.endswith('Live.') == rules.get('live', False)
 
 
-def test_rviz_shows_topics_of_the_nodes():
-    manager = yaml.safe_load((CONFIG / 'segment.rviz').read_text())['Visualization Manager']
-    topics = {display['Topic']['Value'] for display in manager['Displays']}
-    road = CAMVID.classes[CAMVID.id_of('Road')].topic_name
-    assert topics == {'image', 'segmentation_node/overlay', 'segmentation_node/color',
-                      f'segmentation_node/mask/{road}'}
-    for display in manager['Displays']:
-        assert display['Class'] == 'rviz_default_plugins/Image'
+MASKS = {f'segmentation_node/mask/{label.topic_name}' for label in CAMVID.classes}
+PICTURES = {'segmentation_node/overlay', 'segmentation_node/color'}
+
+
+@pytest.mark.parametrize('name, topics', [
+    ('segment.rviz', {'image'} | PICTURES),
+    ('freespace.rviz', PICTURES | {f'freespace_node/{x}' for x in ('grid', 'scan', 'points')})])
+def test_rviz_shows_topics_of_the_nodes(name, topics):
+    tree = yaml.safe_load((CONFIG / name).read_text())
+    displays = tree['Visualization Manager']['Displays']
+    shown = {display['Topic']['Value'] for display in displays if 'Topic' in display}
+    assert topics <= shown <= topics | MASKS
+    layout = tree['Window Geometry']['QMainWindow State']
+    for display in displays:
+        if display['Class'] == 'rviz_default_plugins/Image':
+            assert display['Name'].encode('utf-16-be').hex() in layout, 'it has no place'
