@@ -1,5 +1,6 @@
 """Sphinx configuration, also used by rosdoc2."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -21,3 +22,21 @@ autodoc_mock_imports = [
     'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'enet_ros.msg',
     'geometry_msgs', 'launch', 'launch_ros', 'lifecycle_msgs', 'nav_msgs', 'rcl_interfaces',
     'rclpy', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs', 'std_srvs', 'tf2_ros', 'vision_msgs']
+
+
+FIELD = re.compile(r'([a-z_]\w*(?:, [a-z_]\w*)*): (?=\S)')
+
+
+def _make_fields(app, what, name, obj, options, lines):
+    """Make field lists of docstring paragraphs such as `width, height: pixels`."""
+    start = 0
+    for end in [i for i, line in enumerate(lines) if not line] + [len(lines)]:
+        paragraph = lines[start:end]
+        if all(line.startswith(' ') or FIELD.match(line) for line in paragraph):
+            lines[start:end] = [FIELD.sub(r':\1: ', line, count=1) if FIELD.match(line) else line
+                                for line in paragraph]
+        start = end + 1
+
+
+def setup(app):
+    app.connect('autodoc-process-docstring', _make_fields)

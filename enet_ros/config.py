@@ -246,7 +246,7 @@ class ReplayConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained. The values are in config/train/*.yaml."""
+    """How a network is trained. The values are in `config/train/`."""
 
     architecture: str = value('network architecture, such as enet')
     normalization: str = value('of RGB in [0, 1] before the network',
