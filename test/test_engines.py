@@ -84,7 +84,7 @@ needs_onnxruntime = pytest.mark.skipif(not find_spec('onnxruntime'),
                                        reason='onnxruntime is not installed')
 
 
-@pytest.fixture(scope='module', params=['enet', 'segnet'])
+@pytest.fixture(scope='module', params=['enet', 'segnet', 'erfnet'])
 def model(request):
     """Return a network whose normalizations are not the identity, SegNet a thin one; its spec."""
     return make_model(request.param)

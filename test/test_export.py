@@ -30,7 +30,7 @@ PLAIN = set("""
 """.split())
 
 
-@pytest.fixture(params=['enet', 'segnet'])
+@pytest.fixture(params=['enet', 'segnet', 'erfnet'])
 def model(request, tiny_model, tmp_path, monkeypatch):
     """Return the path of a checkpoint with random weights, SegNet's of a thin network."""
     if request.param == 'enet':
@@ -39,13 +39,13 @@ def model(request, tiny_model, tmp_path, monkeypatch):
         monkeypatch.setattr(segnet, name, [[width // 8 for width in stage]
                                            for stage in getattr(segnet, name)])
     torch.manual_seed(4)
-    spec = ModelSpec(CAMVID, 'segnet', width=64, height=64)
+    spec = ModelSpec(CAMVID, request.param, width=64, height=64)
     network = spec.build()
     with torch.no_grad():
         for _ in range(3):
             network(torch.randn(2, 3, 64, 64))
-    checkpoint.save(tmp_path / 'segnet.safetensors', network, spec)
-    return tmp_path / 'segnet.safetensors'
+    checkpoint.save(tmp_path / 'random.safetensors', network, spec)
+    return tmp_path / 'random.safetensors'
 
 
 def load(runtime, graph):

@@ -443,6 +443,11 @@ def test_segnet_learns_users_own_classes(tmp_path):
     assert set(spec.metrics) == {'val'}  # the streets have other classes
 
 
+def test_erfnet_trains_in_both_stages(tmp_path, camvid):
+    best = small_run(camvid, tmp_path / 'out', changes={'architecture': 'erfnet'})
+    assert checkpoint.load(best)[1].architecture == 'erfnet'
+
+
 def test_two_processes_average_gradients_and_sum_scores(tmp_path, camvid):
     program = Path(__file__).with_name('two_processes.py')
     result = subprocess.run(

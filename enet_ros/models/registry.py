@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from enet_ros.errors import BadInput
 from enet_ros.models.enet import ENet, ENetLayout
+from enet_ros.models.erfnet import ERFNet
 from enet_ros.models.network import Network
 from enet_ros.models.segnet import SegNet
 
@@ -46,6 +47,7 @@ class Architecture:
 ARCHITECTURES = {
     'enet': Architecture('ENet', ENet, ENetLayout),
     'segnet': Architecture('SegNet', SegNet),
+    'erfnet': Architecture('ERFNet', ERFNet),
 }
 
 
