@@ -1,6 +1,7 @@
-"""Training: what it counts, draws and minimises, and that a killed run ends as an unbroken one."""
+"""Training: augmentation, samples, recipes, loss, and whole runs that are killed and resumed."""
 
 import csv
+import errno
 import os
 import shutil
 import signal
@@ -22,14 +23,17 @@ from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELED
 from enet_ros.models import checkpoint
 from enet_ros.models.enet import ENet
+from enet_ros.training import run_state
 from enet_ros.training.augmentation import random_crop, random_light
-from enet_ros.training.fabric import make_fabric, require_processes
+from enet_ros.training.fabric import check_processes, make_fabric
 from enet_ros.training.loss import class_weights, segmentation_loss
-from enet_ros.training.objective import with_heads
+from enet_ros.training.objective import disable_dropout
 from enet_ros.training.recipe import load_recipe, recipe_files
+from enet_ros.training.run import Run
+from enet_ros.training.run_setup import prepare_run
 from enet_ros.training.samples import TrainingSamples
-from enet_ros.training.schedule import rate_share
-from enet_ros.training.train import Run, train
+from enet_ros.training.schedule import learning_rate_factor
+from enet_ros.training.train import train
 
 SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
 
@@ -37,14 +41,14 @@ SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
 # Augmentation
 
 def test_labels_stay_with_their_pixels():
-    """A frame whose colour tells its label must still tell it after any crop."""
+    """The color of each pixel encodes its label, so a crop must keep the two together."""
     rng = np.random.default_rng(0)
     labels = np.kron(rng.integers(0, 11, (6, 8), np.uint8), np.ones((20, 20), np.uint8))
     image = np.repeat(20 * labels[:, :, None], 3, 2)
     for _ in range(30):
         cropped, truth = random_crop(image, labels, (96, 112), rng)
         assert cropped.shape == (96, 112, 3) and truth.shape == (96, 112)
-        # Away from the borders between classes, where neither blur nor rounding reaches.
+        # Blur and rounding change pixels near the borders between classes.
         near = np.ones((9, 9), np.uint8)
         inside = (cv2.erode(truth, near) == cv2.dilate(truth, near)) & (truth != UNLABELED)
         inside[[0, -1]] = inside[:, [0, -1]] = False  # a border may lie just outside the crop
@@ -52,15 +56,15 @@ def test_labels_stay_with_their_pixels():
         assert (np.abs(cropped[inside].astype(int) - 20 * truth[inside, None]) <= 2).all()
 
 
-def test_scaled_down_frames_are_surrounded_by_void():
+def test_frames_smaller_than_the_crop_are_padded_with_void():
     image, labels = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
     _, truth = random_crop(image, labels, (200, 200), np.random.default_rng(1))
     assert set(np.unique(truth)) == {0, UNLABELED}
 
 
 @pytest.mark.parametrize('largest', [1.0, 1.5, 2.0])
-def test_scales_reach_up_to_the_largest_and_down_to_one_by_it(largest):
-    """The width of a block of labels that lies wholly inside tells the scale."""
+def test_scales_span_the_whole_range(largest):
+    """The width of a block of labels inside the crop reveals the scale."""
     image, labels = np.zeros((60, 60, 3), np.uint8), np.zeros((60, 60), np.uint8)
     labels[20:40, 20:40] = 1
     rng = np.random.default_rng(2)
@@ -71,19 +75,19 @@ def test_scales_reach_up_to_the_largest_and_down_to_one_by_it(largest):
 
 
 @pytest.mark.parametrize('flips', [False, True])
-def test_crops_at_the_own_scale_are_not_blurred(flips):
+def test_crops_at_scale_one_are_not_resampled(flips):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (40, 50, 3), np.uint8)
     labels = image[..., 0] % 11
     for _ in range(10):
         cropped, truth = random_crop(image, labels, (24, 16), rng, 1.0, flips)
         assert (cropped[..., 0] % 11 == truth).all()
-        places = np.lib.stride_tricks.sliding_window_view(image, (24, 16), (0, 1))
-        assert any((places == each.transpose(2, 0, 1)).all((2, 3, 4)).any()
+        windows = np.lib.stride_tricks.sliding_window_view(image, (24, 16), (0, 1))
+        assert any((windows == each.transpose(2, 0, 1)).all((2, 3, 4)).any()
                    for each in (cropped, cropped[:, ::-1])[:1 + flips])
 
 
-def test_light_changes_images_within_reason():
+def test_light_changes_keep_images_recognizable():
     rng = np.random.default_rng(0)
     image = rng.integers(60, 190, (20, 20, 3), np.uint8)
     changed = [random_light(image, rng) for _ in range(20)]
@@ -92,19 +96,19 @@ def test_light_changes_images_within_reason():
     assert all(20 < c.mean() < 235 for c in changed)
 
 
-def test_samples_depend_on_seed_and_number_alone():
+def test_samples_depend_only_on_seed_and_index():
     frames = list(SyntheticFrames(64, 48, 3, 4))
     recipe = load_recipe(changes={'crop': 32, 'batch_size': 4, 'encoder_epochs': 1, 'epochs': 1})
     samples = TrainingSamples(frames, frames, recipe, seed=5)
     again = TrainingSamples(frames, frames, recipe, seed=5)
     other = TrainingSamples(frames, frames, recipe, seed=6)
     assert samples.steps == 2 * 4 // 3
-    for number in (5, 0, 3):
-        assert all(np.array_equal(a, b) for a, b in zip(samples[number], again[number]))
+    for index in (5, 0, 3):
+        assert all(np.array_equal(a, b) for a, b in zip(samples[index], again[index]))
     assert not np.array_equal(samples[0][0], other[0][0])
 
 
-def test_the_whole_network_is_trained_however_few_the_frames():
+def test_few_frames_still_train_the_whole_network():
     frames = list(SyntheticFrames(64, 48, 3, 2))
     samples = TrainingSamples(frames, [], load_recipe(changes={
         'batch_size': 8, 'encoder_epochs': 1, 'epochs': 1}), seed=0)
@@ -117,21 +121,21 @@ def test_a_crop_is_no_larger_than_the_frames():
     assert samples[0][1].shape == (48, 56)
 
 
-def test_a_small_batch_has_a_synthetic_frame_too():
+def test_a_small_batch_has_at_least_one_synthetic_frame():
     assert [load_recipe(changes={'batch_size': 2, 'synthetic_share': share}).synthetic_per_batch
             for share in (0.0, 0.1, 0.5)] == [0, 1, 1]
 
 
-def test_processes_share_each_batch():
+def test_processes_divide_each_batch():
     frames = list(SyntheticFrames(64, 48, 3, 4))
     samples = TrainingSamples(frames, [], load_recipe(changes={
         'batch_size': 4, 'encoder_epochs': 1, 'epochs': 1}), seed=0)
     assert samples.steps == 2
-    shares = [samples.numbers(1, rank, 2) for rank in range(2)]
-    assert sorted(sum(shares, [])) == [4, 5, 6, 7] and [len(share) for share in shares] == [2, 2]
+    parts = [samples.indices(1, rank, 2) for rank in range(2)]
+    assert sorted(sum(parts, [])) == [4, 5, 6, 7] and [len(part) for part in parts] == [2, 2]
 
 
-def test_samples_of_the_papers_recipe_are_whole_frames():
+def test_the_papers_recipe_uses_whole_frames():
     frames = list(SyntheticFrames(64, 48, 3, 2))
     samples = TrainingSamples(frames, [], load_recipe('paper', {'batch_size': 2}), seed=0)
     image, labels = samples[0]
@@ -139,13 +143,13 @@ def test_samples_of_the_papers_recipe_are_whole_frames():
                for frame, truth in frames)
 
 
-def test_half_of_the_streets_are_a_wide_cameras():
+def test_half_of_the_streets_have_a_wide_view():
     sizes = [labels.shape[::-1] for _, labels in training_streets((64, 48), 5)]
     assert sizes == 3 * [(64, 48)] + 2 * [SIZE]
 
 
 @pytest.mark.parametrize('augmented', [True, False])
-def test_synthetic_streets_are_left_as_they_are_where_the_recipe_says_so(augmented):
+def test_the_recipe_decides_whether_synthetic_streets_are_augmented(augmented):
     streets, real = list(SyntheticFrames(48, 48, 3, 1)), list(SyntheticFrames(48, 48, 4, 1))
     samples = TrainingSamples(real, streets, load_recipe(changes={
         'batch_size': 2, 'crop': 48, 'synthetic_share': 0.5, 'augment_synthetic': augmented}),
@@ -155,11 +159,12 @@ def test_synthetic_streets_are_left_as_they_are_where_the_recipe_says_so(augment
     assert not np.array_equal(frame, real[0][0])
 
 
-@pytest.mark.parametrize('wanted', [True, False])
-def test_drop_out_is_the_recipes_choice(wanted):
-    heads = with_heads(ENet(3), dropout=wanted)
-    shares = [module.p for module in heads.modules() if isinstance(module, torch.nn.Dropout2d)]
-    assert shares and any(shares) == wanted
+def test_dropout_can_be_disabled():
+    network = ENet(3)
+    dropout = [module for module in network.modules() if isinstance(module, torch.nn.Dropout2d)]
+    assert any(module.p for module in dropout)
+    disable_dropout(network)
+    assert not any(module.p for module in dropout)
 
 
 # Recipes
@@ -172,7 +177,7 @@ def test_shipped_recipes():
     assert load_recipe('segnet').architecture == 'segnet'
 
 
-def test_changes_go_before_the_file(tmp_path):
+def test_changes_override_the_file(tmp_path):
     (tmp_path / 'mine.yaml').write_text('epochs: 3\nlearning_rate: 1\n')
     recipe = load_recipe(tmp_path / 'mine.yaml', {'epochs': 4})
     assert (recipe.epochs, recipe.learning_rate, recipe.crop) == (4, 1.0, load_recipe().crop)
@@ -180,7 +185,7 @@ def test_changes_go_before_the_file(tmp_path):
 
 @pytest.mark.parametrize('text, complaint', [
     ('epoch: 3', "unknown entry 'epoch'"),
-    ('epochs: many', "epochs is 'many', where int is wanted"),
+    ('epochs: many', "epochs is 'many'; it must be of type int"),
     ('epochs: 0', 'epochs is 0; it must be at least 1'),
     ('crop: 100', 'crop is 100; it must be a multiple of 8'),
     ('synthetic_share: 1', 'at most 0.9'),
@@ -193,7 +198,7 @@ def test_changes_go_before_the_file(tmp_path):
     ('optimizer: sgd', 'choose one of adamw, adam'),
     ('- 1', 'has no entries'),
 ])
-def test_wrong_recipes_are_refused(tmp_path, text, complaint):
+def test_invalid_recipes_are_refused(tmp_path, text, complaint):
     (tmp_path / 'mine.yaml').write_text(text)
     with pytest.raises(BadInput, match=complaint):
         load_recipe(tmp_path / 'mine.yaml')
@@ -205,49 +210,50 @@ def test_a_missing_recipe_is_refused():
 
 
 def test_one_cycle_rises_and_falls():
-    shares = [rate_share('one_cycle', epoch, 100) for epoch in range(101)]
-    assert shares[10] == 1.0 == max(shares)
-    assert shares[:11] == sorted(shares[:11]) and shares[10:] == sorted(shares[10:], reverse=True)
-    assert shares[100] == pytest.approx(0, abs=1e-9)
+    factors = [learning_rate_factor('one_cycle', epoch, 100) for epoch in range(101)]
+    assert factors[10] == 1.0 == max(factors)
+    assert factors[:11] == sorted(factors[:11])
+    assert factors[10:] == sorted(factors[10:], reverse=True)
+    assert factors[100] == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize('schedule', ['one_cycle', 'steps'])
-def test_a_stage_may_begin_within_the_pass_before(schedule):
-    assert rate_share(schedule, -0.01, 2) == rate_share(schedule, 0, 2)
+def test_a_stage_may_begin_within_the_last_epoch_of_the_one_before(schedule):
+    assert learning_rate_factor(schedule, -0.01, 2) == learning_rate_factor(schedule, 0, 2)
 
 
-def test_steps_fall_to_a_tenth_every_hundred_epochs():
-    assert [rate_share('steps', epoch, 300) for epoch in (0, 99.9, 100, 250)] == pytest.approx(
-        [1, 1, 0.1, 0.01])
+def test_steps_divide_by_ten_every_hundred_epochs():
+    factors = [learning_rate_factor('steps', epoch, 300) for epoch in (0, 99.9, 100, 250)]
+    assert factors == pytest.approx([1, 1, 0.1, 0.01])
 
 
 # Loss
 
-def test_class_weights_are_the_papers():
+def test_class_weights_follow_the_paper():
     assert class_weights(np.array([90, 10]), 1.02).tolist() == pytest.approx(
         [1 / np.log(1.92), 1 / np.log(1.12)])
 
 
-@pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not there')
+@pytest.mark.skipif(not SHARED_CAMVID.is_dir(), reason='CamVid is not available')
 def test_class_weights_of_camvid():
-    counts = FolderFrames(SHARED_CAMVID / 'train', CAMVID).count_pixels()
-    assert class_weights(counts, 1.02).numpy() == pytest.approx(np.array(
+    pixels = FolderFrames(SHARED_CAMVID / 'train', CAMVID).count_pixels()
+    assert class_weights(pixels, 1.02).numpy() == pytest.approx(np.array(
         [5.60, 4.30, 33.57, 3.34, 15.49, 8.74, 31.54, 32.01, 12.83, 38.01, 43.91]), abs=0.006)
 
 
-def test_loss_is_least_where_the_answer_is_right():
+def test_the_loss_is_lowest_for_correct_predictions():
     truth = torch.randint(0, 3, (2, 8, 8))
     truth[0, 0, 0] = UNLABELED
-    right = 20 * torch.nn.functional.one_hot(truth.clamp(max=2), 3).permute(0, 3, 1, 2).float()
+    correct = 20 * torch.nn.functional.one_hot(truth.clamp(max=2), 3).permute(0, 3, 1, 2).float()
     weights = torch.ones(3)
-    assert segmentation_loss(right, truth, weights).item() == pytest.approx(0, abs=1e-4)
-    assert segmentation_loss(right.roll(1, 1), truth, weights).item() > 1
-    changed = right.clone()
+    assert segmentation_loss(correct, truth, weights).item() == pytest.approx(0, abs=1e-4)
+    assert segmentation_loss(correct.roll(1, 1), truth, weights).item() > 1
+    changed = correct.clone()
     changed[0, :, 0, 0] = torch.tensor([0.0, 9.0, 0.0])  # void pixels do not count
-    assert segmentation_loss(changed, truth, weights) == segmentation_loss(right, truth, weights)
+    assert segmentation_loss(changed, truth, weights) == segmentation_loss(correct, truth, weights)
 
 
-def test_loss_without_iou_is_weighted_cross_entropy():
+def test_the_loss_without_iou_is_weighted_cross_entropy():
     logits, truth = torch.randn(2, 3, 8, 8), torch.randint(0, 3, (2, 8, 8))
     truth[1, 2] = UNLABELED
     weights = torch.tensor([1.0, 5.0, 20.0])
@@ -255,14 +261,21 @@ def test_loss_without_iou_is_weighted_cross_entropy():
         torch.nn.functional.cross_entropy(logits, truth, weights, ignore_index=UNLABELED).item())
 
 
-# The run
+def test_the_loss_of_void_is_finite():
+    logits = torch.randn(2, 3, 8, 8, requires_grad=True)
+    loss = segmentation_loss(logits, torch.full((2, 8, 8), UNLABELED), torch.ones(3))
+    loss.backward()
+    assert torch.isfinite(loss) and not logits.grad.any()
+
+
+# Whole runs
 
 RECIPE = {'encoder_epochs': 2, 'epochs': 4, 'batch_size': 2, 'synthetic_share': 0.5,
           'synthetic_frames': 2, 'crop': 32}
 
 
 def small_run(root, out, recipe='best', changes=None, **settings):
-    """Train for seconds and return the best checkpoint's path."""
+    """Train for a few seconds and return the path of the best checkpoint."""
     config = RunConfig(**{'root': str(root), 'out': str(out), 'device': 'cpu', 'compile': False,
                           'checkpoint_every': 1, 'evaluate_every': 3, 'scored_streets': 2,
                           **settings})
@@ -274,20 +287,20 @@ def camvid(tmp_path_factory):
     return make_camvid(tmp_path_factory.mktemp('camvid'), train=2, val=1)
 
 
-def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, camvid):
-    best = small_run(camvid, tmp_path / 'unbroken')
+def test_a_killed_run_resumes_with_identical_results(tmp_path, camvid):
+    best = small_run(camvid, tmp_path / 'uninterrupted')
     program = (
         'import sys\n'
         'import torch\n'
-        'from enet_ros.training.train import Run\n'
+        'from enet_ros.training.run import Run\n'
         'from test_training import small_run\n'
         f'torch.set_num_threads({torch.get_num_threads()})\n'  # sums depend on it
-        'advance = Run.advance\n'
-        'def announce(run, *batch):\n'
-        '    loss = advance(run, *batch)\n'
-        '    print(run.step, flush=True)\n'
+        'train_step = Run.train_step\n'
+        'def print_step(run, *batch):\n'
+        '    loss = train_step(run, *batch)\n'
+        '    print(run.trainer.step, flush=True)\n'
         '    return loss\n'
-        'Run.advance = announce\n'
+        'Run.train_step = print_step\n'
         'small_run(sys.argv[1], sys.argv[2])\n')
     process = subprocess.Popen(
         [sys.executable, '-c', program, str(camvid), str(tmp_path / 'killed')],
@@ -299,16 +312,16 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, camvid):
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=30)
     state = torch.load(tmp_path / 'killed/state.pt', weights_only=True)
-    assert 4 <= state['step'] < 12
+    assert 4 <= state['trainer']['step'] < 12
     best_again = small_run(camvid, tmp_path / 'killed')
     weights, weights_again = (checkpoint.load(path)[0].state_dict() for path in (best, best_again))
     assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
     assert checkpoint.read_spec(best).metrics == checkpoint.read_spec(best_again).metrics
-    logs = [(tmp_path / name / 'metrics.csv').read_text() for name in ('unbroken', 'killed')]
+    logs = [(tmp_path / name / 'metrics.csv').read_text() for name in ('uninterrupted', 'killed')]
     assert logs[0] == logs[1]
 
 
-def test_what_a_run_leaves(tmp_path, camvid):
+def test_files_of_a_run(tmp_path, camvid):
     spec = checkpoint.read_spec(small_run(camvid, tmp_path))
     assert spec.labels == CAMVID and (spec.width, spec.height) == (480, 360)
     assert spec.training['batch_size'] == 2 and spec.training['epochs'] == 4
@@ -320,11 +333,11 @@ def test_what_a_run_leaves(tmp_path, camvid):
     last = [row for row in rows if row['val_mean_iou']][-1]
     assert last['step'] == '12' and 0 <= float(last['val_mean_iou']) <= 1
     assert list((tmp_path / 'tensorboard').iterdir())
-    for picture in ('curves.png', 'answers.png'):
+    for picture in ('curves.png', 'predictions.png'):
         assert cv2.imread(str(tmp_path / picture)).std() > 10
 
 
-def test_a_run_can_start_from_weights(tmp_path, camvid):
+def test_a_run_can_start_from_a_checkpoint(tmp_path, camvid):
     first = small_run(camvid, tmp_path / 'first')
     still = small_run(camvid, tmp_path / 'second', initial=str(first), changes={
         'learning_rate': 1e-9, 'weight_decay': 0.0, 'encoder_epochs': 0, 'epochs': 1})
@@ -332,12 +345,12 @@ def test_a_run_can_start_from_weights(tmp_path, camvid):
     assert torch.allclose(before, after, atol=1e-3)
 
 
-def test_a_run_can_start_from_weights_of_other_classes(tmp_path, camvid, capsys):
+def test_a_run_can_start_from_a_checkpoint_of_other_classes(tmp_path, camvid, capsys):
     first = small_run(camvid, tmp_path / 'first')
     own = small_run('', tmp_path / 'own', data=str(make_folder(tmp_path / 'data')),
                     initial=str(first), changes={
         'learning_rate': 1e-9, 'weight_decay': 0.0, 'encoder_epochs': 0, 'epochs': 1})
-    assert 'has the classes of camvid: its last layer is left' in capsys.readouterr().out
+    assert 'has the classes of camvid: its last layer is replaced' in capsys.readouterr().out
     before, after = (checkpoint.load(path)[0].state_dict() for path in (first, own))
     assert after['output.weight'].shape != before['output.weight'].shape
     kept = [name for name in before if name.endswith('weight') and 'output' not in name]
@@ -357,65 +370,74 @@ def short_run(tmp_path_factory, camvid):
 
 
 @pytest.fixture
-def ended(tmp_path, short_run):
-    """Return the folder of a run that has ended."""
-    return shutil.copytree(short_run, tmp_path / 'ended')
+def finished(tmp_path, short_run):
+    """Return the folder of a finished run."""
+    return shutil.copytree(short_run, tmp_path / 'finished')
 
 
 @pytest.fixture
-def unread(tmp_path):
-    """Return a CamVid whose frames are refused when they are read."""
-    root = make_camvid(tmp_path / 'unread', train=2, val=1)
+def unreadable(tmp_path):
+    """Return a CamVid with an image that cannot be read."""
+    root = make_camvid(tmp_path / 'unreadable', train=2, val=1)
     next((root / 'train').iterdir()).write_text('no image')
     return root
 
 
 @pytest.mark.parametrize('changes, settings, complaint', [
-    ({'epochs': 2}, {}, r'of a run with other settings \(epochs\); use them again'),
-    ({}, {'seed': 1}, r'of a run with other settings \(seed\)'),
+    ({'epochs': 2}, {}, r'a run with other settings \(epochs\); use the same settings'),
+    ({}, {'seed': 1}, r'a run with other settings \(seed\)'),
     ({}, {'initial': 'none.safetensors'}, 'none.safetensors does not exist'),
 ])
-def test_another_run_is_refused_before_frames_are_read(ended, unread, changes, settings,
-                                                       complaint):
+def test_other_settings_are_refused_before_frames_are_read(finished, unreadable, changes,
+                                                           settings, complaint):
     with pytest.raises(BadInput, match=complaint):
-        small_run(unread, ended, changes={**SHORT, **changes}, **settings)
+        small_run(unreadable, finished, changes={**SHORT, **changes}, **settings)
 
 
-def test_a_place_that_cannot_be_written_is_told_before_frames_are_read(tmp_path, unread):
+def test_an_unwritable_folder_is_reported_before_frames_are_read(tmp_path, unreadable):
     (tmp_path / 'file').write_text('in the way')
     for out in (tmp_path / 'file', tmp_path / 'file/out'):
         with pytest.raises(BadInput, match='cannot write to .*; choose another --out'):
-            small_run(unread, out, changes=SHORT)
+            small_run(unreadable, out, changes=SHORT)
 
 
 @pytest.mark.parametrize('damage', [lambda whole: whole[:len(whole) // 2], lambda whole: b'',
                                     lambda whole: b'no state'])
-def test_a_damaged_state_is_named(ended, unread, damage):
-    state = ended / 'state.pt'
+def test_a_damaged_state_is_reported(finished, unreadable, damage):
+    state = finished / 'state.pt'
     state.write_bytes(damage(state.read_bytes()))
     with pytest.raises(BadInput, match='state.pt cannot be read as the state of a run .*; '
-                                       'remove it, or take another --out') as refusal:
-        small_run(unread, ended, changes=SHORT)
+                                       'remove it, or choose another --out') as refusal:
+        small_run(unreadable, finished, changes=SHORT)
     assert '\n' not in str(refusal.value)
 
 
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_a_run_does_not_go_on_with_other_frames(tmp_path, ended, split):
+def test_a_run_does_not_resume_with_other_frames(tmp_path, finished, split):
     counts = {'train': 2, 'val': 1}
     root = make_camvid(tmp_path / 'more', **{**counts, split: counts[split] + 1})
     with pytest.raises(BadInput, match=r'other settings \(frames\)'):
-        small_run(root, ended, changes=SHORT)
+        small_run(root, finished, changes=SHORT)
 
 
-def test_a_state_from_before_frames_were_counted_goes_on(ended, camvid):
-    state = torch.load(ended / 'state.pt', weights_only=True)
-    assert state['recipe'].pop('frames') == {'train': 2, 'val': 1}
-    torch.save(state, ended / 'state.pt')
-    assert small_run(camvid, ended, changes=SHORT) == ended / 'best.safetensors'
+@pytest.mark.parametrize('state', [{'recipe': {}, 'step': 1}, [1.0]])
+def test_a_state_of_another_version_is_refused(finished, unreadable, state):
+    torch.save(state, finished / 'state.pt')
+    with pytest.raises(BadInput, match='state.pt was written by another version of enet_ros; '):
+        small_run(unreadable, finished, changes=SHORT)
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path, camvid):
-    with pytest.raises(BadInput, match='loss is inf at step .* rate, in another output folder'):
+def test_a_full_disk_is_reported(tmp_path, camvid, monkeypatch):
+    def fail(path, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(run_state, 'write_atomically', fail)
+    with pytest.raises(BadInput, match='cannot write .*state.pt: No space left .*; fix that and'):
+        small_run(camvid, tmp_path, changes=SHORT)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, camvid):
+    with pytest.raises(BadInput, match='loss is inf at step .* rate and choose another --out'):
         small_run(camvid, tmp_path, changes={'encoder_epochs': 0, 'iou_weight': 1e39})
 
 
@@ -425,22 +447,23 @@ def test_the_initial_checkpoint_is_read_once(tmp_path, camvid, short_run):
     config = RunConfig(root=str(camvid), out=str(tmp_path / 'out'), initial=str(initial),
                        device='cpu', compile=False)
     recipe = load_recipe(changes=RECIPE)
-    run = Run(make_fabric(config, recipe), config, recipe, open_dataset('camvid', camvid))
+    setup = prepare_run(make_fabric(config, recipe), config, recipe,
+                        open_dataset('camvid', camvid))
     initial.unlink()
     frames = list(SyntheticFrames(64, 48, 3, 2))
-    run.begin(TrainingSamples(frames, [], recipe, seed=0), np.ones(len(CAMVID), np.int64))
-    run.save()
+    samples = TrainingSamples(frames, [], recipe, seed=0)
+    Run(setup, samples, np.ones(len(CAMVID), np.int64)).save_state()
     state = torch.load(tmp_path / 'out/state.pt', weights_only=True)
-    assert state['recipe']['initial']['data'] == 'camvid'
+    assert state['settings']['initial']['data'] == 'camvid'
 
 
-def test_segnet_learns_users_own_classes(tmp_path):
+def test_segnet_learns_own_classes(tmp_path):
     data = make_folder(tmp_path / 'own')
     best = small_run('', tmp_path / 'out', 'segnet', {'encoder_epochs': 0, 'epochs': 1},
                      data=str(data))
     model, spec = checkpoint.load(best)
     assert spec.architecture == 'segnet' and spec.labels.names == ['floor', 'rack', 'person']
-    assert set(spec.metrics) == {'val'}  # the streets have other classes
+    assert set(spec.metrics) == {'val'}  # streets have other classes
 
 
 def test_erfnet_trains_in_both_stages(tmp_path, camvid):
@@ -459,13 +482,13 @@ def test_two_processes_average_gradients_and_sum_scores(tmp_path, camvid):
 
 
 @pytest.mark.parametrize('settings, complaint', [
-    ({'processes': 3}, 'batch_size 2 does not divide among 3 processes'),
+    ({'processes': 3}, 'batch_size 2 cannot be divided among 3 processes'),
     ({'data': 'kitti'}, "data set 'kitti' is not known"),
     ({'initial': 'none.safetensors'}, 'none.safetensors does not exist'),
     ({'precision': '8'}, 'choose one of 32-true, bf16-mixed'),
     ({'seed': 20_000_000_000}, 'seed is 20000000000; it must be at most 2147483647'),
 ])
-def test_bad_settings_are_named(tmp_path, camvid, settings, complaint):
+def test_bad_settings_are_refused(tmp_path, camvid, settings, complaint):
     with pytest.raises(BadInput, match=complaint):
         small_run(camvid, tmp_path, **settings)
 
@@ -474,15 +497,15 @@ def test_bad_settings_are_named(tmp_path, camvid, settings, complaint):
     (1, 1, {}, None),
     (4, 1, {}, None),
     (2, 3, {'TORCHELASTIC_RUN_ID': 'none', 'WORLD_SIZE': '6'}, None),
-    (1, 1, {'TORCHELASTIC_RUN_ID': 'none', 'WORLD_SIZE': '2'}, 'started 2 processes, where 1 are'),
+    (1, 1, {'TORCHELASTIC_RUN_ID': 'none', 'WORLD_SIZE': '2'}, 'started 2 processes, but 1 are'),
     (1, 2, {}, 'machines is 2; start the command on each of them with torchrun --nnodes 2'),
 ])
-def test_several_machines_are_started_by_torchrun(processes, machines, environment, complaint):
+def test_several_machines_need_torchrun(processes, machines, environment, complaint):
     config = RunConfig(processes=processes, machines=machines)
     if complaint is None:
-        return require_processes(config, environment)
+        return check_processes(config, environment)
     with pytest.raises(BadInput, match=complaint):
-        require_processes(config, environment)
+        check_processes(config, environment)
 
 
 def test_compiling_needs_a_compiler(tmp_path, camvid, monkeypatch):

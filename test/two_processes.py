@@ -1,6 +1,6 @@
-"""Started by test_training.py: do two processes that train together agree with one?
+"""Check that two processes that train together agree with one, for test_training.py.
 
-And do they refuse to go on from different states?
+They must average gradients, sum scores, and refuse to resume from different states.
 
 usage: two_processes.py CAMVID_ROOT OUT
 """
@@ -19,8 +19,9 @@ from enet_ros.errors import BadInput
 from enet_ros.evaluation.evaluate import evaluate
 from enet_ros.training.fabric import make_fabric
 from enet_ros.training.recipe import load_recipe
+from enet_ros.training.run import Run
+from enet_ros.training.run_setup import prepare_run
 from enet_ros.training.samples import TrainingSamples
-from enet_ros.training.train import Run
 
 
 def main(root, out):
@@ -32,43 +33,43 @@ def main(root, out):
     dataset = open_dataset('camvid', root)
     train = dataset.splits['train']
     samples = TrainingSamples([train[i] for i in range(len(train))], [], recipe, seed=0)
-    run = Run(fabric, config, recipe, dataset)
-    run.begin(samples, train.count_pixels())
+    pixels = train.count_pixels()
+    run = Run(prepare_run(fabric, config, recipe, dataset), samples, pixels)
+    trainer = run.trainer
 
-    parts = [default_collate([samples[n] for n in samples.numbers(0, rank, 2)[:2]])
+    parts = [default_collate([samples[n] for n in samples.indices(0, rank, 2)[:2]])
              for rank in range(2)]
-    alone = [gradients(copy.deepcopy(run.objective.module), part, seed)
+    alone = [gradients(copy.deepcopy(trainer.objective.module), part, seed)
              for seed, part in enumerate(parts)]
-    run.advance(*parts[fabric.global_rank])
-    together = [p.grad for p in run.heads.parameters()]
+    run.train_step(*parts[fabric.global_rank])
+    together = [p.grad for p in trainer.model.parameters()]
     for one, other, averaged in zip(*alone, together):
         torch.testing.assert_close(averaged, (one + other) / 2, rtol=1e-3, atol=1e-5)
     assert any(not torch.allclose(one, other, rtol=0.1) for one, other in zip(*alone))
 
-    segmenter = run.segmenter()
-    frames = [train[0], train[1], train[0]]  # an odd number: one process has more to do
-    assert (run.count(segmenter, frames).counts == evaluate(segmenter, frames).counts).all()
+    segmenter = run.segmenter(trainer.averaged_network())
+    frames = [train[0], train[1], train[0]]  # an odd number: one process segments more
+    matrix = run.confusion_matrix(segmenter, frames)
+    assert (matrix.counts == evaluate(segmenter, frames).counts).all()
 
-    run.save()
+    run.save_state()
     fabric.barrier()
-    resumed = Run(fabric, config, recipe, dataset)
-    resumed.begin(samples, train.count_pixels())
-    assert resumed.step == 1
-    for then, now in zip(run.heads.parameters(), resumed.heads.parameters()):
-        assert torch.equal(then, now)
+    resumed = Run(prepare_run(fabric, config, recipe, dataset), samples, pixels)
+    assert resumed.trainer.step == 1
+    for before, after in zip(trainer.model.parameters(), resumed.trainer.model.parameters()):
+        assert torch.equal(before, after)
     own = replace(config, out=f'{out}/{fabric.global_rank or ""}')
-    apart = Run(fabric, own, recipe, dataset)
-    with pytest.raises(BadInput, match=r'at the steps \[1, 0\]; give them one --out'):
-        apart.begin(samples, train.count_pixels())
+    with pytest.raises(BadInput, match=r'at the steps \[1, 0\]; give them the same --out'):
+        Run(prepare_run(fabric, own, recipe, dataset), samples, pixels)
     print(f'process {fabric.global_rank}: agreed', flush=True)
 
 
 def gradients(objective, part, seed):
-    """Return the gradients of one part of a batch, its drop-out as `Run.advance` seeds it."""
+    """Return the gradients of one part of a batch, with dropout seeded as in a training step."""
     torch.manual_seed(seed)
     objective.train()
     objective(*part, True).backward()
-    return [p.grad for p in objective.heads.parameters()]
+    return [p.grad for p in objective.model.parameters()]
 
 
 if __name__ == '__main__':

@@ -1,38 +1,46 @@
-"""What training minimises."""
+"""The training loss."""
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from enet_ros.labels import UNLABELED
 
 
-def class_weights(counts, offset):
-    """Return 1 / ln(offset + p) of each class, p its share of all labelled pixels (section 4).
+def class_weights(pixels: NDArray[np.int64], offset: float) -> Tensor:
+    """Return 1 / ln(offset + p) for each class, p its share of all labeled pixels, (classes,).
 
-    counts (classes,) pixels -> float32 (classes,).
+    pixels (classes,) are the labeled pixels of each class. See section 4 of the ENet paper.
     """
-    return torch.tensor(1 / np.log(offset + counts / counts.sum()), dtype=torch.float32)
+    return torch.tensor(1 / np.log(offset + pixels / pixels.sum()), dtype=torch.float32)
 
 
-def segmentation_loss(logits, labels, weights, iou_weight=1.0):
+def segmentation_loss(logits: Tensor, labels: Tensor, weights: Tensor,
+                      iou_weight: float = 1.0) -> Tensor:
     """Return weighted cross-entropy plus `iou_weight` times one minus the soft mean IoU.
 
-    logits (N, classes, H, W), labels (N, H, W) int64 with UNLABELED, weights (classes,). The
-    first term makes rare classes found at all, the second takes back what that over-paints.
+    logits (N, classes, H, W), labels int64 (N, H, W) with UNLABELED for void, weights (classes,).
+    The weighted cross-entropy makes the network find rare classes; the IoU term keeps it from
+    predicting them too often. Without labeled pixels the cross-entropy is 0.
+
+    torch's cross_entropy gives the same value, but needs a second softmax for the IoU term: the
+    compiled loss takes 1.4 times as long.
     """
-    known = (labels != UNLABELED).unsqueeze(1)
+    labeled = (labels != UNLABELED).unsqueeze(1)                    # (N, 1, H, W)
     classes = torch.arange(logits.shape[1], device=labels.device).view(1, -1, 1, 1)
     truth = labels.unsqueeze(1) == classes                          # (N, classes, H, W)
-    occurs = truth.sum((0, 2, 3)).float()                           # (classes,)
-    log_probability = logits.log_softmax(1)
+    pixels = truth.sum((0, 2, 3)).float()                           # (classes,)
+    log_probability = logits.log_softmax(1)                         # (N, classes, H, W)
     probability = log_probability.exp()
 
-    surprise = -torch.where(truth, log_probability, 0.0).sum((0, 2, 3))
-    entropy = (weights * surprise).sum() / (weights * occurs).sum().clamp(min=1.0)
+    class_losses = -torch.where(truth, log_probability, 0.0).sum((0, 2, 3))  # (classes,)
+    cross_entropy = (weights * class_losses).sum() / (weights * pixels).sum().clamp(min=1.0)
     if not iou_weight:
-        return entropy
-    hits = torch.where(truth, probability, 0.0).sum((0, 2, 3))
-    union = torch.where(known, probability, 0.0).sum((0, 2, 3)) + occurs - hits
-    present = (occurs > 0).float()
-    iou = (present * hits / union.clamp(min=1.0)).sum() / present.sum().clamp(min=1.0)
-    return entropy + iou_weight * (1 - iou)
+        return cross_entropy
+    intersection = torch.where(truth, probability, 0.0).sum((0, 2, 3))
+    predicted = torch.where(labeled, probability, 0.0).sum((0, 2, 3))
+    union = predicted + pixels - intersection
+    present = (pixels > 0).float()
+    iou = (present * intersection / union.clamp(min=1.0)).sum() / present.sum().clamp(min=1.0)
+    return cross_entropy + iou_weight * (1 - iou)

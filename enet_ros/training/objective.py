@@ -1,103 +1,110 @@
 """The network in training: from images and labels to the loss."""
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enet_ros.models.network import Network
+from enet_ros.config import Recipe
+from enet_ros.models.network import Encoded, Network
 from enet_ros.training.loss import segmentation_loss
 
 
-class TwoHeads(nn.Module):
-    """A network with a second head: a 1x1 convolution of the encoder's features.
+class TrainingModel(nn.Module):
+    """A network and, if it can be trained in two stages, a head on its encoder.
 
-    See section 5.1 of the ENet paper. In the first stage the head replaces the decoder. In the
-    second stage its loss may be added, so that the encoder does not learn through the narrow
-    decoder alone.
+    The head is a 1x1 convolution of the encoder's features (section 5.1 of the ENet paper). In
+    the first stage it replaces the decoder. In the second stage its loss may be added, so that
+    the encoder does not learn through the narrow decoder alone.
     """
 
-    def __init__(self, network):
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
-        self.head = nn.Conv2d(network.encoder_features, network.classes, 1)
+        self.head: nn.Conv2d | None = None
+        if network.encoder_features is not None:
+            self.head = nn.Conv2d(network.encoder_features, network.classes, 1)
 
-    def forward(self, image, whole):
-        """Return logits at 1 / stride of the size, and if `whole` at full size, else None."""
+    def forward(self, image: Tensor, decode: bool) -> tuple[Tensor | None, Tensor | None]:
+        """Return the logits of the head and of the network.
+
+        Those of the head are (N, classes, H / stride, W / stride), or None if there is no head;
+        those of the network are (N, classes, H, W), or None unless `decode`.
+        """
         height, width = image.shape[2:]
         encoded = self.network.encode(image)
-        fine = self.network.decode(encoded) if whole else None
-        return self.head(encoded.features), fine[:, :, :height, :width] if whole else None
+        fine = self.network.decode(encoded)[:, :, :height, :width] if decode else None
+        coarse = None if self.head is None else self.head(encoded.features)
+        return coarse, fine
 
 
-class EncoderPrediction(Network):
-    """The network of the first stage: the encoder's logits, interpolated to the image's size."""
+class EncoderNetwork(Network):
+    """The network of the first stage: the head's logits, interpolated to the image's size."""
 
-    def __init__(self, two_heads):
+    def __init__(self, network: Network, head: nn.Conv2d) -> None:
         super().__init__()
-        self.network, self.output = two_heads.network, two_heads.head
-        self.stride = self.network.stride
+        self.network, self.output = network, head
+        self.stride = network.stride
 
-    def encode(self, image):
+    def encode(self, image: Tensor) -> Encoded:
         return self.network.encode(image)
 
-    def decode(self, encoded):
+    def decode(self, encoded: Encoded) -> Tensor:
         return F.interpolate(self.output(encoded.features), scale_factor=self.stride,
                              mode='bilinear')
 
 
-class OneHead(nn.Module):
-    """A network that answers at the image's size alone, called as TwoHeads is."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, image, whole):
-        assert whole
-        return None, self.network(image)
-
-
-def with_heads(network, dropout=True):
-    """Return the network in the form that Objective trains."""
-    if not dropout:
-        for module in network.modules():
-            if isinstance(module, nn.Dropout2d):
-                module.p = 0.0
-    return OneHead(network) if network.encoder_features is None else TwoHeads(network)
+def disable_dropout(network: nn.Module) -> None:
+    """Set the probability of all dropout layers to 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Dropout2d):
+            module.p = 0.0
 
 
 class Objective(nn.Module):
-    """The loss of a network with its heads, weighed as a Recipe says.
+    """The loss of a TrainingModel.
 
-    mean and std are of RGB in [0, 1]; class_weights is float (classes,).
+    mean and std are of RGB in [0, 1]; class_weights are float (classes,). The recipe gives the
+    weights of the terms of the loss.
     """
 
-    def __init__(self, heads, mean, std, class_weights, recipe):
+    mean: Tensor
+    std: Tensor
+    class_weights: Tensor
+
+    def __init__(self, model: TrainingModel, mean: Sequence[float], std: Sequence[float],
+                 class_weights: Tensor, recipe: Recipe) -> None:
         super().__init__()
-        self.heads = heads
+        self.model = model
         self.iou_weight, self.encoder_weight = recipe.iou_weight, recipe.encoder_weight
-        for name, numbers in (('mean', mean), ('std', std)):
-            self.register_buffer(name, 255 * torch.tensor(numbers).view(1, 3, 1, 1),
+        for name, values in (('mean', mean), ('std', std)):
+            self.register_buffer(name, 255 * torch.tensor(values).view(1, 3, 1, 1),
                                  persistent=False)
         self.register_buffer('class_weights', class_weights, persistent=False)
 
-    def forward(self, images, labels, whole):
-        """Return the loss of images uint8 (N, H, W, 3) RGB with labels int64 (N, H, W).
+    def forward(self, images: Tensor, labels: Tensor, whole_network: bool) -> Tensor:
+        """Return the loss of RGB images uint8 (N, H, W, 3) with labels int64 (N, H, W).
 
-        `whole` tells the second stage from the first.
+        whole_network selects the second stage; in the first only the encoder is trained.
         """
         x = (images.permute(0, 3, 1, 2) - self.mean) / self.std  # (N, 3, H, W), channels last
-        coarse, fine = self.heads(x, whole)
-        loss = 0.0
-        if fine is not None:
-            # Contiguous, as the loss runs faster along pixels than along so few classes.
-            loss = self._loss(fine.float().contiguous(), labels)
-        if coarse is not None and (self.encoder_weight or not whole):
-            stride = self.heads.network.stride
-            middle = labels[:, stride // 2::stride, stride // 2::stride]
-            coarse = self._loss(coarse.float()[:, :, :middle.shape[1], :middle.shape[2]], middle)
-            loss = loss + self.encoder_weight * coarse if whole else coarse
+        coarse, fine = self.model(x, decode=whole_network)
+        if fine is None:
+            assert coarse is not None  # recipes have a first stage only for networks with a head
+            return self._encoder_loss(coarse, labels)
+        # Contiguous, because the loss runs faster along pixels than along so few classes.
+        loss = self._loss(fine.float().contiguous(), labels)
+        if coarse is not None and self.encoder_weight:
+            loss = loss + self.encoder_weight * self._encoder_loss(coarse, labels)
         return loss
 
-    def _loss(self, logits, labels):
+    def _encoder_loss(self, coarse: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of the head's logits against the center label of each cell."""
+        stride = self.model.network.stride
+        centers = labels[:, stride // 2::stride, stride // 2::stride]
+        height, width = centers.shape[1:]
+        return self._loss(coarse.float()[:, :, :height, :width], centers)
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         return segmentation_loss(logits, labels, self.class_weights, self.iou_weight)

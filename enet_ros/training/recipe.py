@@ -1,6 +1,9 @@
 """Recipes from YAML files."""
 
+from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_type_hints
 
 from enet_ros.config import Recipe, require
 from enet_ros.errors import BadInput
@@ -11,43 +14,45 @@ from enet_ros.yaml_data import read_yaml, refuse_unknown
 DEFAULT = 'best'
 
 
-def load_recipe(name=DEFAULT, changes=None):
+def load_recipe(name: str | Path = DEFAULT, changes: Mapping[str, Any] | None = None) -> Recipe:
     """Return the Recipe of a file or of a shipped recipe's name, with `changes` by field.
 
-    What the file does not name is as in the default recipe. Raise BadInput for a file that is
-    missing or not YAML, and for fields and values that a recipe does not have.
+    Fields that the file lacks have the values of the default recipe. Raise BadInput for a file
+    that is missing or not YAML, and for unknown fields and invalid values.
     """
     recipe = Recipe(**{**_read(DEFAULT), **_read(name), **(changes or {})})
     _require_trainable(recipe)
     return recipe
 
 
-def _require_trainable(recipe):
-    """Raise BadInput if the recipe's architecture is unknown or lacks its training stages."""
-    if find_architecture(recipe.architecture).network.encoder_features is None:
-        for field in ('encoder_epochs', 'encoder_weight'):
-            value = getattr(recipe, field)
-            require(not value, field, value, f'it must be 0 for {recipe.architecture}, whose '
-                    'encoder has no head')
-
-
-def recipe_files():
+def recipe_files() -> dict[str, Path]:
     """Return the shipped recipes' files by name."""
     folder = share_folder() / 'config/train'
     return {path.stem: path for path in sorted(folder.glob('*.yaml'))}
 
 
-def _read(name):
-    path = recipe_files().get(name) or user_path(name)
+def _require_trainable(recipe: Recipe) -> None:
+    """Raise BadInput if the recipe's architecture is unknown or lacks its training stages."""
+    if find_architecture(recipe.architecture).network.encoder_features is None:
+        for field in ('encoder_epochs', 'encoder_weight'):
+            value = getattr(recipe, field)
+            require(not value, field, value, f'it must be 0 for {recipe.architecture}, which '
+                    'cannot be trained in two stages')
+
+
+def _read(name: str | Path) -> dict[str, Any]:
+    """Return the fields that a recipe file sets."""
+    path = recipe_files().get(str(name)) or user_path(name)
     if not path.is_file():
         raise BadInput(f'recipe {name} does not exist; give a .yaml file or one of '
                        f'{", ".join(recipe_files())}')
-    values, kinds = read_yaml(path), {item.name: item.type for item in fields(Recipe)}
-    refuse_unknown(values, kinds, path)
+    values = read_yaml(path)
+    types = get_type_hints(Recipe)
+    refuse_unknown(values, [item.name for item in fields(Recipe)], str(path))
     for key, value in values.items():
-        if kinds[key] is float and type(value) is int:
+        if types[key] is float and type(value) is int:
             values[key] = float(value)
-        elif type(value) is not kinds[key]:
-            raise BadInput(f'{path}: {key} is {value!r}, where {kinds[key].__name__} is wanted; '
-                           'see best.yaml for an example')
+        elif type(value) is not types[key]:
+            raise BadInput(f'{path}: {key} is {value!r}; it must be of type '
+                           f'{types[key].__name__}, as in best.yaml')
     return values

@@ -1,20 +1,22 @@
-"""How the learning rate changes over a stage of training."""
+"""Learning rate schedules of a training stage."""
 
 import math
 
-STEPS_EPOCHS = 100  # section 5.1 of the paper lets the rate fall to a tenth this often
+STEP_EPOCHS = 100  # the paper divides the rate by ten this often (section 5.1)
+WARM_UP = 0.1      # share of a one_cycle stage in which the rate rises
+START_FACTOR = 0.04
 
 
-def rate_share(schedule, epoch, epochs):
-    """Return the learning rate at `epoch` of a stage's `epochs`, as a share of its peak.
+def learning_rate_factor(schedule: str, epoch: float, epochs: int) -> float:
+    """Return the learning rate at `epoch` of a stage of `epochs`, relative to its maximum.
 
-    one_cycle: up in a straight line over the first tenth, then down to nothing along half a
-    cosine. steps: a tenth of the last every STEPS_EPOCHS.
+    one_cycle: a linear rise over the first tenth, then a half cosine down to 0. steps: division
+    by ten every STEP_EPOCHS.
     """
-    epoch = max(0.0, epoch)  # a stage may begin within the last pass of the one before
+    epoch = max(0.0, epoch)  # a stage may begin within the last epoch of the one before
     if schedule == 'steps':
-        return 0.1 ** (epoch // STEPS_EPOCHS)
-    progress, rise = min(1.0, epoch / epochs), 0.1
-    if progress < rise:
-        return 0.04 + 0.96 * progress / rise
-    return 0.5 + 0.5 * math.cos(math.pi * (progress - rise) / (1 - rise))
+        return 0.1 ** (epoch // STEP_EPOCHS)
+    progress = min(1.0, epoch / epochs)
+    if progress < WARM_UP:
+        return START_FACTOR + (1 - START_FACTOR) * progress / WARM_UP
+    return 0.5 + 0.5 * math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))
