@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,21 @@ def test_extras_are_imported_where_they_are_used(path):
 def test_the_core_loads_without_ros():
     program = f'import sys; sys.modules.update(dict.fromkeys({sorted(ROS)})); import enet_ros.cli'
     subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=120)
+
+
+# Rooms whose functions are all typed.
+TYPED = ['benchmark', 'cli.py', 'config.py', 'data', 'engines', 'errors.py', 'images',
+         'json_data.py', 'label_yaml.py', 'labels.py', 'latency', 'logger.py', 'models',
+         'paths.py', 'segmenter.py', 'synthetic', 'timing.py', 'yaml_data.py']
+
+
+@pytest.mark.skipif(not find_spec('mypy'), reason='needs mypy')
+def test_types():
+    result = subprocess.run(
+        [sys.executable, '-m', 'mypy', '--cache-dir', ROOT / '.work/mypy_cache', '--config-file',
+         ROOT / 'mypy.ini', '--follow-imports', 'silent', *(PACKAGE / room for room in TYPED)],
+        cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_lint():

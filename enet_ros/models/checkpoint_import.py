@@ -1,19 +1,27 @@
 """Import networks that other programs trained.
 
-One layout is known: the state dicts of PyTorch-ENet (github.com/davidtvs/PyTorch-ENet), bare or
-under the key state_dict, of networks in one process or in parallel ones.
+Supported are state dicts of PyTorch-ENet (github.com/davidtvs/PyTorch-ENet): bare or under the key
+`state_dict`, with or without the prefix of DataParallel.
 """
 
 import io
+import os
 import pickle
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from enet_ros.errors import BadInput
+from enet_ros.labels import LabelSet
 from enet_ros.models.checkpoint import ModelSpec, floating_point, weight_differences
+from enet_ros.models.network import Network
+
+FilePath = str | os.PathLike[str]
 
 PYTORCH_ENET = {
     'initial_pool': 3,
@@ -28,11 +36,15 @@ PYTORCH_ENET = {
 }
 
 
-def import_checkpoint(path, labels, width, height):
-    """Return (model, spec) of a PyTorch-ENet file whose classes are those of a LabelSet.
+def import_checkpoint(path: FilePath, labels: LabelSet, width: int, height: int
+                      ) -> tuple[Network, ModelSpec]:
+    """Load the network of a PyTorch-ENet file, in evaluation mode, and make its spec.
 
-    width and height (pixels) are the input size that the spec is to have. Raise BadInput for a
-    file that cannot be read safely, or whose weights fit neither the layout nor the labels.
+    labels: the classes, in the order of the network's outputs.
+    width, height: input size that the spec gets, pixels.
+
+    Raise BadInput for a file that cannot be read safely, and for weights that do not fit the
+    layout or the number of classes.
     """
     weights = read_state_dict(path)
     output = weights.get('transposed_conv.weight')
@@ -56,7 +68,7 @@ def import_checkpoint(path, labels, width, height):
     return model.eval(), spec
 
 
-def read_state_dict(path):
+def read_state_dict(path: FilePath) -> dict[str, Tensor]:
     """Return the weights in a file of torch.save by name, without running code from it."""
     content = _read_safely(path)
     if isinstance(content, dict):
@@ -76,18 +88,19 @@ def read_state_dict(path):
 class _Unread:
     """Stands in for a NumPy number beside the weights, such as the score of an epoch."""
 
-    def __init__(self, *_):
+    def __init__(self, *_: object) -> None:
         pass
 
-    def __setstate__(self, _):
+    def __setstate__(self, _: object) -> None:
         pass
 
 
-_NUMPY_NUMBERS = [(_Unread, name) for name in (
-    'numpy.dtype', 'numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar')]
+_NUMPY_NUMBERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (_Unread, name) for name in (
+        'numpy.dtype', 'numpy.core.multiarray.scalar', 'numpy._core.multiarray.scalar')]
 
 
-def _read_safely(path):
+def _read_safely(path: FilePath) -> Any:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -107,20 +120,20 @@ def _read_safely(path):
                        'model.state_dict() returns') from error
 
 
-def _translate(name):
-    """Return what PyTorch-ENet calls one of our weights."""
+def _translate(name: str) -> str:
+    """Return the name of a weight in PyTorch-ENet."""
     module, _, kind = name.rpartition('.')
     return f'{_MODULES[module]}.{kind}'
 
 
-def _chain(*lengths):
-    """Return the names of chained convolutions' layers, so many for each."""
+def _chain(*lengths: int) -> list[str]:
+    """Return the names of the layers of numbered nn.Sequential modules of these lengths."""
     return [f'ext_conv{number}.{layer}' for number, length in enumerate(lengths, 1)
             for layer in range(length)]
 
 
-def _modules():
-    """Return PyTorch-ENet's name of each module of ours that has weights."""
+def _modules() -> dict[str, str]:
+    """Return the name in PyTorch-ENet of each module with weights."""
     context = ('regular', 'dilated', 'asymmetric', 'dilated') * 2
     blocks = {
         'down1': 'downsample1_0',
