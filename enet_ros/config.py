@@ -249,31 +249,33 @@ class Recipe:
     """How a network is trained. The values are in `config/train/`."""
 
     architecture: str = value('network architecture, such as enet')
-    normalization: str = value('of RGB in [0, 1] before the network',
-                               choices=tuple(NORMALIZATIONS))
-    encoder_epochs: int = value('passes over the real frames with the encoder alone', minimum=0)
-    epochs: int = value('passes with the whole network', minimum=1)
-    batch_size: int = value('frames a step, over all processes', minimum=2)
-    crop: int = value('width and height of samples, pixels, a multiple of 8; 0: whole frames',
+    normalization: str = value('mean and standard deviation of RGB by which images are '
+                               'normalized', choices=tuple(NORMALIZATIONS))
+    encoder_epochs: int = value('epochs of the first stage, which trains only the encoder',
+                                minimum=0)
+    epochs: int = value('epochs of the second stage, which trains the whole network', minimum=1)
+    batch_size: int = value('frames per step, over all processes', minimum=2)
+    crop: int = value('width and height of the crops in pixels, a multiple of 8; 0: whole frames',
                       minimum=0)
-    augment: bool = value('scale, flip, light and colour')
-    largest_scale: float = value('samples are scaled by up to this, or down by as much',
+    augment: bool = value('augment frames: random scale, flip, light and color')
+    largest_scale: float = value('largest random scale; the smallest is its inverse',
                                  minimum=1.0, maximum=4.0)
     synthetic_share: float = value('share of synthetic streets in a batch',
                                    minimum=0.0, maximum=0.9)
-    synthetic_frames: int = value('distinct synthetic frames', minimum=1)
-    augment_synthetic: bool = value('augment these too')
-    class_weight_offset: float = value('c of the class weights 1 / ln(c + p)', minimum=1.0001)
-    iou_weight: float = value('weight of one minus the soft mean IoU', minimum=0.0)
-    encoder_weight: float = value("weight of the encoder's answer in the second stage",
-                                 minimum=0.0)
-    dropout: bool = value("leave out channels at random, as the authors' network does")
-    optimizer: str = value('method', choices=('adamw', 'adam'))
-    learning_rate: float = value('at its peak', minimum=0.0, maximum=1.0)
-    weight_decay: float = value('of adamw, or L2 of adam', minimum=0.0)
-    schedule: str = value('of the learning rate', choices=('one_cycle', 'steps'))
-    average_decay: float = value('of the moving average of the weights, a step; 0: none',
-                                 minimum=0.0, maximum=0.99999)
+    synthetic_frames: int = value('number of distinct synthetic frames', minimum=1)
+    augment_synthetic: bool = value('augment synthetic frames too')
+    class_weight_offset: float = value('c of the class weights 1 / ln(c + p), where p is the '
+                                       "class's share of pixels", minimum=1.0001)
+    iou_weight: float = value('weight of the soft IoU loss beside the cross-entropy', minimum=0.0)
+    encoder_weight: float = value("weight of the loss of the encoder's prediction in the second "
+                                  'stage', minimum=0.0)
+    dropout: bool = value('use dropout')
+    optimizer: str = value('optimizer', choices=('adamw', 'adam'))
+    learning_rate: float = value('maximum learning rate', minimum=0.0, maximum=1.0)
+    weight_decay: float = value('weight decay of adamw, or L2 penalty of adam', minimum=0.0)
+    schedule: str = value('learning rate schedule', choices=('one_cycle', 'steps'))
+    average_decay: float = value('decay per step of the moving average of the weights; 0: no '
+                                 'averaging', minimum=0.0, maximum=0.99999)
 
     def __post_init__(self) -> None:
         check(self)
@@ -284,31 +286,33 @@ class Recipe:
 
     @property
     def synthetic_per_batch(self) -> int:
-        """Return how many frames of a batch are synthetic: one at least where any should be."""
+        """Return the number of synthetic frames in a batch, at least 1 unless the share is 0."""
         return max(round(self.batch_size * self.synthetic_share), int(self.synthetic_share > 0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What a training run learns from, where it runs and what it writes."""
+    """The data, output folder and hardware of a training run."""
 
     data: str = setting('camvid', 'data set: camvid, cityscapes, sunrgbd-heldout or a .yaml file')
-    root: str = setting('', "the data set's folder")
-    out: str = setting('runs/enet', 'folder for checkpoints and logs; a run in it is continued')
-    initial: str = setting('', 'checkpoint to start from, maybe of other classes; empty: random '
-                           'weights')
-    seed: int = setting(0, 'of initial weights, order and augmentation',
+    root: str = setting('', 'folder of the data set')
+    out: str = setting('runs/enet', 'folder for checkpoints and logs; an interrupted run in it '
+                       'is resumed')
+    initial: str = setting('', 'checkpoint to start from, also one of other classes; empty: '
+                           'random weights')
+    seed: int = setting(0, 'random seed of initial weights, order and augmentation',
                         minimum=0, maximum=2**31 - 1)
-    device: str = setting('auto', 'auto takes a GPU if there is one', choices=DEVICES)
-    processes: int = setting(1, 'processes on this machine, one a GPU', minimum=1)
+    device: str = setting('auto', 'device; auto uses a GPU if there is one', choices=DEVICES)
+    processes: int = setting(1, 'processes on this machine, one per GPU', minimum=1)
     machines: int = setting(1, 'machines that train together, started by torchrun', minimum=1)
-    precision: str = setting('32-true', 'of the arithmetic; bf16-mixed is faster on GPUs, and on '
+    precision: str = setting('32-true', 'numeric precision; bf16-mixed is faster on GPUs, and on '
                              'CPUs with AMX', choices=('32-true', 'bf16-mixed'))
-    compile: bool = setting(True, 'compile the step: minutes at the start, several times faster')
-    workers: int = setting(0, 'processes that prepare samples beside the training', minimum=0)
-    scored_streets: int = setting(64, 'frames of unseen synthetic streets scored beside val',
-                                  minimum=1)
-    checkpoint_every: int = setting(50, 'steps between states that a run can resume from',
+    compile: bool = setting(True, 'compile the training step: takes minutes at the start and '
+                            'makes steps several times faster')
+    workers: int = setting(0, 'additional processes that prepare samples', minimum=0)
+    scored_streets: int = setting(64, 'frames of unseen synthetic streets to evaluate besides '
+                                  'val', minimum=1)
+    checkpoint_every: int = setting(50, 'steps between saved states from which a run can resume',
                                     minimum=1)
     evaluate_every: int = setting(10, 'epochs between evaluations', minimum=1)
 

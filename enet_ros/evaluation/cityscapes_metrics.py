@@ -51,7 +51,7 @@ class InstanceCounts:
         self.counts: NDArray[np.float64] = np.zeros((3, NO_CLASS))
 
     def add(self, instances: NDArray[np.int32], prediction: NDArray[np.uint8]) -> None:
-        """Count a frame: ids as in *_instanceIds.png and predicted class ids, both (H, W)."""
+        """Count a frame: ids as in `*_instanceIds.png` and predicted class ids, both (H, W)."""
         inside = instances > ID_FACTOR
         ids, index, sizes = np.unique(instances[inside], return_inverse=True, return_counts=True)
         classes = np.array([_CLASS_OF_LABEL.get(label, NO_CLASS) for label in ids // ID_FACTOR],

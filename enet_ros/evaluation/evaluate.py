@@ -34,7 +34,7 @@ class Evaluation:
             instances: NDArray[np.int32] | None = None) -> None:
         """Segment an RGB image (H, W, 3) and compare the prediction with its class ids (H, W).
 
-        instances (H, W) are ids as in Cityscapes' *_instanceIds.png.
+        instances (H, W) are ids as in Cityscapes' `*_instanceIds.png`.
         """
         prediction = self.predict(image, truth.shape)
         frame = ConfusionMatrix(self.matrix.classes)
