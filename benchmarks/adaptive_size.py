@@ -17,7 +17,7 @@ from enet_ros.msg import FrameTiming
 from rig import (
     CLEANUP,
     DEACTIVATE,
-    Failed,
+    DemoFailure,
     between,
     open_rig,
     percentiles,
@@ -86,7 +86,7 @@ def time_of(rig, size, timings, seconds):
         if high <= STEADY * low:
             break
     else:
-        raise Failed(f'at {size} half of the frames lie outside {low:.0f} to {high:.0f} ms, '
+        raise DemoFailure(f'at {size} half of the frames lie outside {low:.0f} to {high:.0f} ms, '
                      f'{TRIES} times; run it when the machine is quiet')
     rig.change_state(NODE, DEACTIVATE)
     rig.change_state(NODE, CLEANUP)

@@ -9,7 +9,7 @@ way. Prints when labels and scans are received, and the processor time of all pr
 import argparse
 
 from rclpy.time import Time
-from rig import ANSWER_WITHIN, SKIP, Failed, open_rig, percentiles, processor_ms
+from rig import ANSWER_WITHIN, SKIP, DemoFailure, open_rig, percentiles, processor_ms
 from sensor_msgs.msg import Image, LaserScan
 
 from enet_ros.ros.combined_process import INPUTS
@@ -47,7 +47,7 @@ def measure(way, options, latencies):
         start(rig, way, options)
         newest = {topic: receive(rig, topic) for topic in TOPICS}
         if not rig.wait(lambda: newest['scan'], ANSWER_WITHIN):
-            raise Failed(f'no scan came within {ANSWER_WITHIN:.0f} s')
+            raise DemoFailure(f'no scan came within {ANSWER_WITHIN:.0f} s')
         rig.pause(SKIP)
         for values in newest.values():
             values.clear()

@@ -24,7 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
 from enet_ros.benchmark.machine import describe_machine, is_busy
-from enet_ros.ros.demo.client import Failed, WaitingNode
+from enet_ros.ros.demo.waiting_node import DemoFailure, WaitingNode
 
 NODES = Path(__file__).parent / 'nodes'
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = (
@@ -70,7 +70,7 @@ class Rig(WaitingNode):
         tell(f'starting {name}')
         executable = shutil.which(program)
         if not file.exists() and not executable:
-            raise Failed(f'there is no {program} on the PATH; start this by scripts/run')
+            raise DemoFailure(f'there is no {program} on the PATH; start this by scripts/run')
         command = [sys.executable, file] if file.exists() else [executable]
         command += ['--ros-args', '-r', f'__node:={name}']
         for own, topic in (topics or {}).items():
@@ -97,9 +97,9 @@ class Rig(WaitingNode):
         """Take a managed node through a transition."""
         request = ChangeState.Request(transition=Transition(id=transition))
         answer = self.call(ChangeState, f'/{node}/change_state', request,
-                           find_within=CONFIGURE_WITHIN, answer_within=CONFIGURE_WITHIN)
+                           discovery_timeout=CONFIGURE_WITHIN, timeout=CONFIGURE_WITHIN)
         if not answer.success:
-            raise Failed(f'{node} refuses transition {transition}: {self._last_words(node)}')
+            raise DemoFailure(f'{node} refuses transition {transition}: {self._last_words(node)}')
 
     def set(self, node, parameters):
         """Set parameters of a node, one after the other."""
@@ -107,10 +107,10 @@ class Rig(WaitingNode):
             Parameter(name, value=value).to_parameter_msg()
             for name, value in parameters.items()])
         answer = self.call(SetParameters, f'/{node}/set_parameters', request,
-                           find_within=CONFIGURE_WITHIN, answer_within=ANSWER_WITHIN)
+                           discovery_timeout=CONFIGURE_WITHIN, timeout=ANSWER_WITHIN)
         for name, result in zip(parameters, answer.results):
             if not result.successful:
-                raise Failed(f'{node} refuses {name}: {result.reason}')
+                raise DemoFailure(f'{node} refuses {name}: {result.reason}')
 
     def receive(self, topic, kind=Image, reliable=True):
         """Subscribe to a topic; return the list of Receipts that grows from now on."""
@@ -139,7 +139,8 @@ class Rig(WaitingNode):
         tell(f'{camera} sends at {rate_hz:g} Hz')
         self.set(camera, {'rate_hz': float(rate_hz)})
         if not self.wait(lambda: len(receipts) > before, ANSWER_WITHIN):
-            raise Failed(f'nothing came of the images of {camera} within {ANSWER_WITHIN:.0f} s')
+            raise DemoFailure(f'no output for the images of {camera} within '
+                              f'{ANSWER_WITHIN:.0f} s')
         self.pause(skip)
         begin = time.time()
         self.pause(seconds)
@@ -148,10 +149,10 @@ class Rig(WaitingNode):
         self.wait(lambda: time.time() - receipts[-1].at > QUIET, ANSWER_WITHIN)
         return begin, end
 
-    def watch(self):
+    def check_alive(self):
         for name, process in self.processes.items():
             if process.poll() is not None:
-                raise Failed(f'{name} ended by itself: {self._last_words(name)}')
+                raise DemoFailure(f'{name} ended by itself: {self._last_words(name)}')
 
     def end(self):
         """End all processes."""
@@ -182,7 +183,7 @@ def open_rig():
         rig = Rig(folder)
         try:
             yield rig
-        except Failed as error:
+        except DemoFailure as error:
             sys.exit(f'failed: {error}')
         finally:
             rig.end()

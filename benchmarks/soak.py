@@ -17,7 +17,7 @@ from rig import (
     CLEANUP,
     CONFIGURE,
     DEACTIVATE,
-    Failed,
+    DemoFailure,
     open_rig,
     percentiles,
     print_bars,
@@ -85,7 +85,7 @@ def cycle(rig, pid, cycles, labels):
 def wait_for_label(rig, labels):
     before = len(labels)
     if not rig.wait(lambda: len(labels) > before, ANSWER_WITHIN):
-        raise Failed(f'no label came within {ANSWER_WITHIN:.0f} s')
+        raise DemoFailure(f'no label came within {ANSWER_WITHIN:.0f} s')
 
 
 def report(memory, cycles):

@@ -49,7 +49,7 @@ def test_a_labelled_folder_is_scored_whole(tmp_path, tiny_model):
         cv2.imwrite(str(tmp_path / f'valannot/{index}.png'), labels)
     result = run_demo(tmp_path, '--source', tmp_path / 'val', '--model', tiny_model)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert '5 sent, 5 answered' in result.stdout and 'over 5 frames' in result.stdout
+    assert '5 sent, 5 segmented' in result.stdout and 'over 5 frames' in result.stdout
     segmented = subprocess.run(
         ['enet', 'segment', tmp_path / 'val', '--out', tmp_path / 'files', '--model', tiny_model],
         capture_output=True, text=True, timeout=PATIENCE)
@@ -73,7 +73,7 @@ def test_ctrl_c_ends_every_process(tmp_path, tiny_model):
          '--frames', '100000', '--width', '64', '--height', '48'],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     for line in process.stdout:
-        if 'first whole answer' in line:
+        if 'first segmented frame' in line:
             break
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)

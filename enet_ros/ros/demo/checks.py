@@ -1,25 +1,30 @@
-"""What must hold for the answer of a segmentation node to one image."""
+"""Checks of what a segmentation node publishes for one image."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image
 
 from enet_ros.images.postprocess import class_mask, colorize
-from enet_ros.labels import UNLABELED
+from enet_ros.labels import UNLABELED, LabelSet
 from enet_ros.ros.convert import image_to_array
 
 CHANNELS = {'mono8': 1, 'bgr8': 3}
 
 
-def output_encodings(labels):
+def output_encodings(labels: LabelSet) -> dict[str, str]:
     """Return {topic: encoding} of the images that a node publishes for a label set."""
     masks = {f'mask/{label.topic_name}': 'mono8' for label in labels.classes}
     return {'label': 'mono8', 'color': 'bgr8', 'overlay': 'bgr8', **masks}
 
 
-def faults(inputs, outputs, labels):
-    """Return what is wrong with one answer, one line each; nothing where all is right.
+def faults(inputs: dict[str, Any], outputs: dict[str, Any], labels: LabelSet) -> list[str]:
+    """Return what is wrong with the outputs for one image, one line each.
 
     inputs and outputs are messages by topic; `image` is among the inputs. The outputs are those
-    of `output_encodings`, `timing`, and `camera_info` where the inputs have it.
+    of `output_encodings`, `timing`, and `camera_info` if the inputs have it.
     """
     image = inputs['image']
     encodings = output_encodings(labels)
@@ -37,7 +42,7 @@ def faults(inputs, outputs, labels):
     return found
 
 
-def _form(topic, message, image, encoding):
+def _form(topic: str, message: Any, image: Image, encoding: str | None) -> Iterator[str]:
     """Yield what is wrong with a message's header, size and encoding."""
     for field in ('stamp', 'frame_id'):
         if getattr(message.header, field) != getattr(image.header, field):
@@ -57,25 +62,27 @@ def _form(topic, message, image, encoding):
                f'and {row * message.height}')
 
 
-def _content(pixels, image, labels):
-    """Return what is wrong with the pixels, each picture against the label image."""
+def _content(pixels: dict[str, NDArray[np.uint8]], image: NDArray[np.uint8],
+             labels: LabelSet) -> list[str]:
+    """Return what is wrong with the pixels of each picture, compared with the label image."""
     label = pixels['label']
     found = []
-    strange = np.unique(label[(label >= len(labels)) & (label != UNLABELED)])
-    if strange.size:
-        found.append(f'label: id {strange[0]} is not in the label map')
-    for class_id, known in enumerate(labels.classes):
-        if not np.array_equal(pixels[f'mask/{known.topic_name}'], class_mask(label, class_id)):
-            found.append(f'mask/{known.topic_name}: is not 255 where label is {class_id} '
+    unknown = np.unique(label[(label >= len(labels)) & (label != UNLABELED)])
+    if unknown.size:
+        found.append(f'label: id {unknown[0]} is not in the label map')
+    for class_id, label_class in enumerate(labels.classes):
+        topic = f'mask/{label_class.topic_name}'
+        if not np.array_equal(pixels[topic], class_mask(label, class_id)):
+            found.append(f'{topic}: is not 255 where label is {class_id} '
                          'and 0 elsewhere')
     if not np.array_equal(pixels['color'], colorize(label, labels.palette()[:, ::-1].copy())):
-        found.append("color: is not the label map's colours of label")
+        found.append("color: is not the label map's colors of label")
     if np.array_equal(pixels['overlay'], image):
-        found.append('overlay: is the input image without colours')
+        found.append('overlay: is the input image without colors')
     return found
 
 
-def _pixels(message):
+def _pixels(message: Image) -> NDArray[np.uint8]:
     """Return a view on a tightly packed image, (H, W) or (H, W, 3)."""
     shape = (message.height, message.width, CHANNELS[message.encoding])
     pixels = np.frombuffer(message.data, np.uint8).reshape(shape)

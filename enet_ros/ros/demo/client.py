@@ -1,16 +1,16 @@
-"""Receives what the segmentation node makes of the replay node's images, checks and scores it."""
+"""Receives what the segmentation node publishes for the replay node's images, and scores it."""
 
 import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import rclpy
 from rcl_interfaces.srv import SetParameters
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
+from rclpy.executors import ExternalShutdownException
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
@@ -19,376 +19,224 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
 from enet_ros.errors import BadInput
-from enet_ros.evaluation.metrics import ConfusionMatrix
-from enet_ros.images.contact_sheet import contact_sheet, write_sheet
-from enet_ros.images.postprocess import colorize
+from enet_ros.images.contact_sheet import write_sheet
+from enet_ros.labels import LabelSet
 from enet_ros.msg import FrameTiming, LabelMap
-from enet_ros.ros.convert import image_to_array
-from enet_ros.ros.demo.checks import faults, output_encodings
+from enet_ros.ros.demo.checks import output_encodings
+from enet_ros.ros.demo.score import FrameMessages, Score
+from enet_ros.ros.demo.status_line import StatusLine
+from enet_ros.ros.demo.waiting_node import START_TIMEOUT, DemoFailure, WaitingNode
 from enet_ros.ros.label_messages import label_set
 
 CAMERA, SEGMENTER = '/replay_node', '/segmentation_node'
-ANSWER_WITHIN = 5.0  # seconds, for an image and for a service
-SETTLE = 0.3         # seconds until a new client is known to its server
-START_WITHIN = 60.0  # seconds, until everybody has found everybody
+FRAME_TIMEOUT = 5.0  # seconds until an image must have been segmented
 QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
                          durability=DurabilityPolicy.TRANSIENT_LOCAL)
-SAMPLES = 3  # frames on the contact sheet
-MASKS = 6    # of each of them
-
-
-class Failed(Exception):
-    """The nodes did not do what they should; one line for the user."""
-
-
-class WaitingNode(Node):
-    """A node that is spun while it waits for something, and only then."""
-
-    def __init__(self, name):
-        super().__init__(name)
-        self.known = {}  # clients by the name of their service
-        self.spinner = SingleThreadedExecutor()
-        self.spinner.add_node(self)
-
-    def watch(self):
-        """Raise Failed where waiting has become pointless."""
-
-    def wait(self, condition, seconds):
-        """Spin until condition() holds, at most for some seconds; return whether it holds."""
-        end = time.monotonic() + seconds
-        while not condition() and time.monotonic() < end:
-            self.watch()
-            self.spinner.spin_once(timeout_sec=0.1)
-        return condition()
-
-    def call(self, kind, name, request, find_within=START_WITHIN, answer_within=ANSWER_WITHIN):
-        """Return a service's response; raise Failed where none comes in time (seconds)."""
-        future = self._client(kind, name, find_within).call_async(request)
-        if not self.wait(future.done, answer_within):
-            raise Failed(f'{name} did not answer within {answer_within:.0f} s')
-        return future.result()
-
-    def _client(self, kind, name, find_within):
-        """Return the client of a service, made at its first call."""
-        if name not in self.known:
-            client = self.create_client(kind, name)
-            if not self.wait(client.service_is_ready, find_within):
-                raise Failed(f'there is no service {name} after {find_within:.0f} s')
-            # The server finds the client a little later; sooner, its answer would be lost.
-            self.wait(lambda: False, SETTLE)
-            self.known[name] = client
-        return self.known[name]
-
-
-class Frame:
-    """All messages of one stamp, by topic."""
-
-    def __init__(self):
-        self.inputs = {}
-        self.outputs = {}
-        self.latency = None  # seconds from the stamp until the label image was received
-
-
-class Tally:
-    """What came of the frames so far."""
-
-    def __init__(self, labels, expected, baseline=0):
-        self.labels = labels
-        self.expected = expected
-        self.baseline = baseline  # FrameTiming.dropped before the first frame
-        self.sent = self.answered = self.unanswered = self.scored = self.dropped_by_node = 0
-        self.heard = self.first = self.last = time.monotonic()
-        self.latencies = []
-        self.faults = []
-        self.matrix = ConfusionMatrix(len(labels))
-        self.samples = []
-        self.sample_at = {expected * (2 * i + 1) // (2 * SAMPLES) for i in range(SAMPLES)}
-
-    def add(self, frame):
-        """Check and score the answer to one image."""
-        wrong = faults(frame.inputs, frame.outputs, self.labels)
-        self.faults += [f'frame {self.answered + 1}: {fault}' for fault in wrong]
-        self.last = time.monotonic()
-        self.first = self.first if self.answered else self.last
-        self.latencies.append(frame.latency)
-        self.dropped_by_node = frame.outputs['timing'].dropped - self.baseline
-        if 'truth' in frame.inputs and not wrong:
-            self.matrix.add(grey(frame.inputs['truth']), grey(frame.outputs['label']))
-            self.scored += 1
-        if not wrong and (self.answered in self.sample_at or not self.samples):
-            self.samples = self.samples[-SAMPLES + 1:] + [frame]
-        self.answered += 1
-
-    def give_up(self, frame):
-        """Count an image that gets no more answer; one answered in part is at fault."""
-        if 'image' not in frame.inputs:
-            self.faults.append(f'{", ".join(frame.outputs)}: with the stamp of no image')
-            return
-        if frame.outputs:
-            self.faults += [f'an image was answered only in part: {fault}' for fault in
-                            faults(frame.inputs, frame.outputs, self.labels)]
-        self.unanswered += 1
-
-    def rate(self):
-        """Return the answers a second."""
-        return (self.answered - 1) / max(self.last - self.first, 1e-9) if self.answered else 0.0
-
-    def progress(self):
-        """Return how far it is, in one short line."""
-        newest = 1e3 * self.latencies[-1] if self.latencies else float('nan')
-        return (f'frame {self.answered} of {self.expected}, {self.rate():.1f} Hz, '
-                f'latency {newest:.0f} ms, dropped {self.unanswered}')
-
-    def report(self):
-        """Return the figures, a line each."""
-        p50, p95, p99 = np.percentile(self.latencies, (50, 95, 99)) * 1e3
-        lines = [
-            f'frames    {self.sent} sent, {self.answered} answered and checked',
-            f'rate      {self.rate():.1f} Hz',
-            f'latency   p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms '
-            '(label received - stamp of the image)',
-            f'dropped   {self.unanswered} ({self.dropped_by_node} counted by segmentation_node)']
-        if self.scored:
-            lines.append(f'mIoU      {self.matrix.mean_iou():.4f} over {self.scored} frames')
-            lines += [f'  {name:<14}{iou:.3f}'
-                      for name, iou in zip(self.labels.names, self.matrix.iou())]
-        return lines
+Stamp = tuple[int, int]  # seconds, nanoseconds
 
 
 class DemoClient(WaitingNode):
-    """Gathers both nodes' messages by stamp and hands complete answers to its tally."""
+    """Collect both nodes' messages by stamp and score the complete frames."""
 
-    def __init__(self, calibrated, labelled):
+    def __init__(self, calibrated: bool, labeled: bool) -> None:
         super().__init__('demo_client')
-        self.tally = self.label_map = None
-        self.since = (0, 0)  # stamp of the newest frame that is done with
-        self.pending = {}
-        self.came = Counter()  # messages by topic
+        self.score: Score
+        self.label_map: LabelMap | None = None
+        self.finished: Stamp = (0, 0)  # stamp of the newest frame that is complete
+        self.pending: dict[Stamp, FrameMessages] = {}
+        self.received: Counter[str] = Counter()  # messages by topic
         self.needed = {'image', 'camera_info'} if calibrated else {'image'}
-        self.inputs = {'image': Image, 'camera_info': CameraInfo, 'truth': Image}
-        if not labelled:
+        self.inputs: dict[str, type] = {'image': Image, 'camera_info': CameraInfo, 'truth': Image}
+        if not labeled:
             del self.inputs['truth']
         if not calibrated:
             del self.inputs['camera_info']
-        self.create_subscription(LabelMap, f'{SEGMENTER}/label_map', self._keep_map, LATCHED_QOS)
+        self.create_subscription(LabelMap, f'{SEGMENTER}/label_map', self._on_label_map,
+                                 LATCHED_QOS)
 
-    def get_ready(self, expected):
-        """Subscribe to everything; send images until one is answered whole; then start anew.
+    def get_ready(self, expected: int) -> None:
+        """Subscribe to everything, send images until one has all outputs, and restart the source.
 
-        Before that some subscriptions may not have been found yet, and what nobody subscribes to
-        is not published. Raise Failed where it takes too long.
+        Until all subscriptions are discovered, some outputs are not published. Raise DemoFailure
+        if it takes too long.
         """
-        if not self.wait(lambda: self.label_map is not None, START_WITHIN):
-            raise Failed(f'no label_map from segmentation_node within {START_WITHIN:.0f} s; '
+        if not self.wait(lambda: self.label_map is not None, START_TIMEOUT):
+            raise DemoFailure(f'no label_map from segmentation_node within {START_TIMEOUT:.0f} s; '
                          'is it active?')
         labels = label_set(self.label_map)
         self._subscribe(labels)
-        self.tally = Tally(labels, expected)
-        end = time.monotonic() + START_WITHIN
-        while not self.tally.answered:
+        self.score = Score(labels, expected)
+        end = time.monotonic() + START_TIMEOUT
+        while not self.score.segmented:
             if time.monotonic() > end:
-                raise Failed(self._what_is_missing())
+                raise DemoFailure(self._missing_messages())
             if self.next_frame()[0] is None:
                 self.restart()
-            self.wait(lambda: self.tally.answered, 1.0)
+            self.wait(lambda: self.score.segmented, 1.0)
         self.restart()
-        self.tally = Tally(labels, expected, self.tally.dropped_by_node)
+        self.score = Score(labels, expected, self.score.dropped_by_node)
 
-    def next_frame(self):
-        """Have the next frame sent; return its stamp, or None and why there is none."""
-        answer = self.call(Trigger, f'{CAMERA}/next', Trigger.Request())
-        if not answer.success:
-            return None, answer.message
-        return tuple(int(part) for part in answer.message.split('.')), ''
+    def next_frame(self) -> tuple[Stamp | None, str]:
+        """Have the next frame sent; return its stamp, or None and the reason."""
+        response = self.call(Trigger, f'{CAMERA}/next', Trigger.Request())
+        if not response.success:
+            return None, response.message
+        seconds, nanoseconds = response.message.split('.')
+        return (int(seconds), int(nanoseconds)), ''
 
-    def restart(self):
+    def restart(self) -> None:
         """Go back to the first frame of the source."""
-        answer = self.call(Trigger, f'{CAMERA}/restart', Trigger.Request())
-        if not answer.success:
-            raise Failed(f'replay_node: {answer.message}')
-        self.since = max(self.pending, default=self.since)
+        response = self.call(Trigger, f'{CAMERA}/restart', Trigger.Request())
+        if not response.success:
+            raise DemoFailure(f'replay_node: {response.message}')
+        self.finished = max(self.pending, default=self.finished)
         self.pending.clear()
 
-    def set_rate(self, rate_hz):
-        """Have the camera send by itself."""
+    def set_rate(self, rate_hz: float) -> None:
+        """Have the replay node send frames at a rate."""
         parameter = Parameter('rate_hz', value=float(rate_hz)).to_parameter_msg()
         request = SetParameters.Request(parameters=[parameter])
         result = self.call(SetParameters, f'{CAMERA}/set_parameters', request).results[0]
         if not result.successful:
-            raise Failed(f'replay_node refuses rate_hz {rate_hz}: {result.reason}')
+            raise DemoFailure(f'replay_node rejects rate_hz {rate_hz}: {result.reason}')
 
-    def _subscribe(self, labels):
-        self.outputs = {**dict.fromkeys(output_encodings(labels), Image), 'timing': FrameTiming}
+    def wait_for_stamp(self, stamp: Stamp) -> bool:
+        """Wait until the frame of a stamp is complete; return whether it is."""
+        return self.wait(lambda: self.finished >= stamp, FRAME_TIMEOUT)
+
+    def wait_for_segmented(self, count: int) -> bool:
+        """Wait until a number of frames are segmented; return whether they are."""
+        return self.wait(lambda: self.score.segmented >= count, FRAME_TIMEOUT)
+
+    def _subscribe(self, labels: LabelSet) -> None:
+        self.outputs: dict[str, type] = dict.fromkeys(output_encodings(labels), Image)
+        self.outputs['timing'] = FrameTiming
         if 'camera_info' in self.inputs:
             self.outputs['camera_info'] = CameraInfo
         for node, topics in ((CAMERA, self.inputs), (SEGMENTER, self.outputs)):
-            for topic, kind in topics.items():
-                self.create_subscription(kind, f'{node}/{topic}', self._keeper(node, topic), QOS)
+            for topic, message_type in topics.items():
+                self.create_subscription(message_type, f'{node}/{topic}',
+                                         self._callback(node, topic), QOS)
 
-    def _keep_map(self, message):
+    def _on_label_map(self, message: LabelMap) -> None:
         self.label_map = message
 
-    def _keeper(self, node, topic):
+    def _callback(self, node: str, topic: str) -> Callable[[Any], None]:
         """Return the callback of one topic."""
-        def keep(message):
+        def store(message: Any) -> None:
             now = self.get_clock().now()
-            self.came[f'{node}/{topic}'] += 1
+            self.received[f'{node}/{topic}'] += 1
             stamp = message.header.stamp.sec, message.header.stamp.nanosec
-            if stamp <= self.since:
+            if stamp <= self.finished:
                 return
-            frame = self.pending.setdefault(stamp, Frame())
+            frame = self.pending.setdefault(stamp, FrameMessages())
             (frame.inputs if node == CAMERA else frame.outputs)[topic] = message
             if (node, topic) == (CAMERA, 'image'):
-                self.tally.sent += 1
-                self.tally.heard = time.monotonic()
+                self.score.sent += 1
+                self.score.last_sent = time.monotonic()
             if (node, topic) == (SEGMENTER, 'label'):
                 frame.latency = (now - Time.from_msg(message.header.stamp)).nanoseconds / 1e9
             if len(frame.outputs) == len(self.outputs) and self.needed <= frame.inputs.keys():
                 self._finish(stamp)
-        return keep
+        return store
 
-    def _finish(self, stamp):
-        """Hand a complete frame on. Topics keep their order: older frames get no more messages."""
-        self.since = stamp
+    def _finish(self, stamp: Stamp) -> None:
+        """Score a complete frame. Topics keep their order: older frames get no more messages."""
+        self.finished = stamp
         for older in sorted(past for past in self.pending if past < stamp):
-            self.tally.give_up(self.pending.pop(older))
-        self.tally.add(self.pending.pop(stamp))
+            self.score.add_incomplete(self.pending.pop(older))
+        self.score.add(self.pending.pop(stamp))
 
-    def _what_is_missing(self):
+    def _missing_messages(self) -> str:
+        """Return why no image got all its outputs."""
         topics = [f'{CAMERA}/{topic}' for topic in self.inputs]
         topics += [f'{SEGMENTER}/{topic}' for topic in self.outputs]
-        silent = [topic for topic in topics if not self.came[topic]]
+        silent = [topic for topic in topics if not self.received[topic]]
         if silent:
-            return f'nothing came within {START_WITHIN:.0f} s on {", ".join(silent)}'
-        return (f'no image was answered whole within {START_WITHIN:.0f} s, though messages came '
-                'on all topics: their stamps are not those of the images')
+            return f'nothing was received within {START_TIMEOUT:.0f} s on {", ".join(silent)}'
+        return (f'no image got all its outputs within {START_TIMEOUT:.0f} s, though messages were '
+                'received on all topics: their stamps are not those of the images')
 
 
-def grey(message):
-    """Return the pixels of a mono8 image, (H, W)."""
-    return image_to_array(message).image[..., 0]
-
-
-def one_by_one(client, show):
-    """Send each frame when the last one is answered."""
-    tally = client.tally
-    for number in range(1, tally.expected + 1):
+def segment_one_by_one(client: DemoClient, status: StatusLine) -> None:
+    """Send each frame when the previous one is segmented."""
+    score = client.score
+    for number in range(1, score.expected + 1):
         stamp, reason = client.next_frame()
         if stamp is None:
-            tally.faults.append(f'only {number - 1} of {tally.expected} frames could be sent: '
+            score.faults.append(f'only {number - 1} of {score.expected} frames could be sent: '
                                 f'{reason}')
             return
-        if not client.wait(lambda stamp=stamp: client.since >= stamp, ANSWER_WITHIN):
-            tally.faults.append(f'frame {number}: no answer within {ANSWER_WITHIN:.0f} s')
-        show.update(tally.progress())
+        if not client.wait_for_stamp(stamp):
+            score.faults.append(f'frame {number}: no outputs within {FRAME_TIMEOUT:.0f} s')
+        status.update(score.progress())
 
 
-def at_a_rate(client, show, rate_hz):
-    """Have frames sent at a rate, until enough are answered or the source has ended."""
-    tally = client.tally
+def segment_at_rate(client: DemoClient, status: StatusLine, rate_hz: float) -> None:
+    """Have frames sent at a rate until enough are segmented or the source has ended."""
+    score = client.score
     client.set_rate(rate_hz)
-    while tally.answered < tally.expected:
-        before = tally.answered
-        if client.wait(lambda before=before: tally.answered > before, ANSWER_WITHIN):
-            show.update(tally.progress())
+    while score.segmented < score.expected:
+        before = score.segmented
+        if client.wait_for_segmented(before + 1):
+            status.update(score.progress())
             continue
-        if time.monotonic() - tally.heard < ANSWER_WITHIN / 2:
-            tally.faults.append(f'no image was answered for {ANSWER_WITHIN:.0f} s')
+        if time.monotonic() - score.last_sent < FRAME_TIMEOUT / 2:
+            score.faults.append(f'no image was segmented for {FRAME_TIMEOUT:.0f} s')
             return
         if client.next_frame()[0] is None:  # the source has ended
             return
 
 
-class Progress:
-    """One line on a terminal that says what is going on; elsewhere a line for each step."""
-
-    def __init__(self, stream=sys.stdout):
-        self.stream = stream
-        self.updates = stream.isatty()
-
-    def step(self, text):
-        self._write(text, '' if self.updates else '\n')
-
-    def update(self, text):
-        if self.updates:
-            self._write(text, '')
-
-    def clear(self):
-        if self.updates:
-            self._write('', '')
-
-    def _write(self, text, end):
-        self.stream.write(f'\r\033[K{text}' if self.updates else f'{text}{end}')
-        self.stream.flush()
-
-
-def draw(tally, title):
-    """Return the contact sheet of a tally's samples: pictures, then the largest masks."""
-    areas = sum(np.bincount(grey(frame.outputs['label']).ravel(), minlength=256)
-                for frame in tally.samples)[:len(tally.labels)]
-    shown = sorted(np.argsort(-areas, kind='stable')[:MASKS])
-    palette = tally.labels.palette()
-    rows = []
-    for frame in tally.samples:
-        pictures = {'input': frame.inputs['image'], 'overlay': frame.outputs['overlay'],
-                    'color': frame.outputs['color']}
-        row = [(name, image_to_array(message).rgb()) for name, message in pictures.items()]
-        if 'truth' in frame.inputs:
-            row.append(('truth', colorize(grey(frame.inputs['truth']), palette)))
-        masks = [f'mask/{tally.labels.classes[i].topic_name}' for i in shown]
-        rows += [row, [(name, grey(frame.outputs[name])) for name in masks]]
-    return contact_sheet(title, rows, tally.labels)
-
-
-def run(client, options):
+def run(client: DemoClient, options: argparse.Namespace) -> int:
     """Receive, report and draw; return the exit code."""
-    show = Progress()
-    show.step('waiting for the first whole answer')
+    status = StatusLine()
+    status.step('waiting for the first segmented frame')
     client.get_ready(options.frames)
     if options.one_by_one:
-        one_by_one(client, show)
+        segment_one_by_one(client, status)
     else:
-        at_a_rate(client, show, options.rate)
-    show.clear()
-    tally = client.tally
-    if tally.answered:
-        print('\n'.join(tally.report()))
+        segment_at_rate(client, status, options.rate)
+    status.clear()
+    score = client.score
+    if score.segmented:
+        print('\n'.join(score.report()))
     else:
-        tally.faults.append('no image was answered')
-    if tally.samples:
+        score.faults.append('no image was segmented')
+    if score.samples:
         options.sheet.parent.mkdir(parents=True, exist_ok=True)
-        write_sheet(options.sheet, draw(tally, options.title))
+        write_sheet(options.sheet, score.draw_samples(options.title))
         print(f'sheet     {options.sheet}')
-    for fault in tally.faults[:5]:
+    for fault in score.faults[:5]:
         print(f'failed: {fault}', file=sys.stderr)
-    if len(tally.faults) > 5:
-        print(f'failed: {len(tally.faults) - 5} more', file=sys.stderr)
-    return 1 if tally.faults else 0
+    if len(score.faults) > 5:
+        print(f'failed: {len(score.faults) - 5} more', file=sys.stderr)
+    return 1 if score.faults else 0
 
 
-def parse(arguments):
+def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='demo_client', description=__doc__)
-    parser.add_argument('--frames', type=int, default=100, help='how many answers to wait for')
-    parser.add_argument('--rate', type=float, default=10.0, help='frames a second to ask for')
+    parser.add_argument('--frames', type=int, default=100, help='number of frames to segment')
+    parser.add_argument('--rate', type=float, default=10.0, help='frames per second')
     parser.add_argument('--one-by-one', action='store_true',
-                        help='send each frame when the last one is answered; all must be')
+                        help='send each frame when the previous one is segmented')
     parser.add_argument('--calibrated', action='store_true', help='the source has camera_info')
-    parser.add_argument('--labelled', action='store_true', help='the source has truth')
+    parser.add_argument('--labeled', action='store_true', help='the source has ground truth')
     parser.add_argument('--sheet', type=Path, default=Path('contact_sheet.png'),
                         help='the contact sheet to write')
     parser.add_argument('--title', default='segmentation_node', help='of the contact sheet')
     return parser.parse_args(arguments)
 
 
-def main():
+def main() -> int:
     options = parse(remove_ros_args(sys.argv)[1:])
     rclpy.init()
-    client = DemoClient(options.calibrated, options.labelled)
+    client = DemoClient(options.calibrated, options.labeled)
     try:
         return run(client, options)
-    except (Failed, BadInput) as error:
-        Progress().clear()
+    except (DemoFailure, BadInput) as error:
+        StatusLine().clear()
         print(f'failed: {error}', file=sys.stderr)
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -1,4 +1,4 @@
-"""Runs the whole pipeline once: camera, segmentation node and a client, each its own process."""
+"""Run the whole pipeline once: camera, segmentation node and client, each in its own process."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 import rclpy
 from lifecycle_msgs.msg import State, Transition
@@ -16,18 +17,20 @@ from rclpy.signals import SignalHandlerOptions
 
 from enet_ros.errors import BadInput
 from enet_ros.images.open_source import open_source
-from enet_ros.ros.demo.client import CAMERA, SEGMENTER, Failed, Progress, WaitingNode
+from enet_ros.ros.demo.client import CAMERA, SEGMENTER
+from enet_ros.ros.demo.status_line import StatusLine
+from enet_ros.ros.demo.waiting_node import DemoFailure, WaitingNode
 
 SYNTHETIC_SIZE = 640, 360  # pixels, of the street and of the network that sees it
 ENDLESS_FRAMES = 100
-CONFIGURE_WITHIN = 120.0   # seconds; loading and warming up a model
-END_WITHIN = 5.0           # seconds a process has to end after each signal
+CONFIGURE_TIMEOUT = 120.0  # seconds; loading and warming up a model
+END_TIMEOUT = 5.0          # seconds a process has to end after each signal
 
 
 class Process:
     """An executable of this package in a process of its own."""
 
-    def __init__(self, name, arguments, log=None):
+    def __init__(self, name: str, arguments: list[str], log: Path | None = None) -> None:
         self.name, self.log = name, log
         command = [str(Path(sys.argv[0]).absolute().with_name(name)), *arguments]
         # A session of its own: on Ctrl-C it is this program that ends it, in order.
@@ -35,62 +38,64 @@ class Process:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
                                         stderr=output, start_new_session=True)
 
-    def last_words(self):
-        """Return its last error, or else its last line."""
-        lines = self.log.read_text(errors='replace').splitlines()
+    def last_message(self) -> str:
+        """Return the last error in its log, or else the last line."""
+        lines = self.log.read_text(errors='replace').splitlines() if self.log else []
         errors = [line for line in lines if line.startswith(('[ERROR]', '[FATAL]'))]
-        return (errors or [line for line in lines if line.strip()] or ['it said nothing'])[-1]
+        return (errors or [line for line in lines if line.strip()] or ['its log is empty'])[-1]
 
-    def end(self):
-        """Wait for a process that was asked to end; insist where it does not."""
-        for insistence in (signal.SIGTERM, signal.SIGKILL):
+    def end(self) -> int:
+        """Wait for a process that was told to end; terminate, then kill it if it does not."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
             try:
-                return self.process.wait(END_WITHIN)
+                return self.process.wait(END_TIMEOUT)
             except subprocess.TimeoutExpired:
-                self.process.send_signal(insistence)
+                self.process.send_signal(number)
         return self.process.wait()
 
 
-class Conductor(WaitingNode):
-    """Brings the processes up and sees that they stay up."""
+class Supervisor(WaitingNode):
+    """Starts the processes and raises DemoFailure if one ends by itself."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__('demo')
-        self.nodes = []
+        self.processes: list[Process] = []
 
-    def watch(self):
-        for node in self.nodes:
+    def check_alive(self) -> None:
+        for node in self.processes:
             if node.process.poll() is not None:
-                raise Failed(f'{node.name} ended by itself: {node.last_words()}')
+                raise DemoFailure(f'{node.name} ended by itself: {node.last_message()}')
 
-    def start(self, name, parameters, remappings, out):
+    def start(self, name: str, parameters: dict[str, object], remappings: list[str],
+                  out: Path) -> None:
         """Start a node whose output goes to a log in the folder `out`."""
         settings = [f'{name}:={json.dumps(value)}' for name, value in parameters.items()]
         arguments = [part for setting in settings for part in ('-p', setting)]
         arguments += [part for rule in remappings for part in ('-r', rule)]
-        self.nodes.append(Process(name, ['--ros-args', *arguments], out / f'{name}.log'))
+        self.processes.append(Process(name, ['--ros-args', *arguments], out / f'{name}.log'))
 
-    def change_state(self, transition, what):
+    def change_state(self, transition: int, what: str) -> None:
         """Take the segmentation node through a transition."""
         request = ChangeState.Request(transition=Transition(id=transition))
-        answer = self.call(ChangeState, f'{SEGMENTER}/change_state', request,
-                           answer_within=CONFIGURE_WITHIN)
-        if not answer.success:
-            raise Failed(f'segmentation_node cannot {what}: {self.nodes[-1].last_words()}')
+        response = self.call(ChangeState, f'{SEGMENTER}/change_state', request,
+                           timeout=CONFIGURE_TIMEOUT)
+        if not response.success:
+            reason = self.processes[-1].last_message()
+            raise DemoFailure(f'segmentation_node cannot {what}: {reason}')
 
-    def check_active(self):
+    def check_active(self) -> None:
         state = self.call(GetState, f'{SEGMENTER}/get_state', GetState.Request()).current_state
         if state.id != State.PRIMARY_STATE_ACTIVE:
-            raise Failed(f'segmentation_node is {state.label}, not active')
+            raise DemoFailure(f'segmentation_node is {state.label}, not active')
 
-    def follow(self, client):
-        """Wait for the client's end and return its exit code."""
+    def follow(self, client: Process) -> int:
+        """Wait until the client ends and return its exit code."""
         while client.process.poll() is None:
-            self.watch()
+            self.check_alive()
             time.sleep(0.1)
         return client.process.returncode
 
-    def end_all(self, processes):
+    def end_all(self, processes: list[Process]) -> None:
         for process in processes:
             if process.process.poll() is None:
                 process.process.send_signal(signal.SIGINT)
@@ -98,8 +103,8 @@ class Conductor(WaitingNode):
             process.end()
 
 
-def run(options):
-    """Start everything, follow it to its end, end it; return the client's exit code."""
+def run(options: argparse.Namespace) -> int:
+    """Start everything, wait for the client and stop everything; return its exit code."""
     synthetic = options.source == 'synthetic'
     source = open_source(options.source)
     source.close()
@@ -108,48 +113,48 @@ def run(options):
     width, height = options.width or width, options.height or height
     options.out.mkdir(parents=True, exist_ok=True)
 
-    conductor = Conductor()
-    processes = conductor.nodes
-    show = Progress()
+    supervisor = Supervisor()
+    processes = supervisor.processes
+    status = StatusLine()
     try:
-        show.step('starting replay_node and segmentation_node')
-        conductor.start('replay_node', {
+        status.step('starting replay_node and segmentation_node')
+        supervisor.start('replay_node', {
             'source': options.source, 'rate_hz': 0.0, 'loop': False,
             'width': SYNTHETIC_SIZE[0], 'height': SYNTHETIC_SIZE[1]}, [], options.out)
         model = {'model.path': options.model} if options.model else {}
-        conductor.start('segmentation_node', {
+        supervisor.start('segmentation_node', {
             **model, 'input.width': width, 'input.height': height},
             [f'image:={CAMERA}/image', f'camera_info:={CAMERA}/camera_info'], options.out)
-        show.step('configuring segmentation_node')
-        conductor.change_state(Transition.TRANSITION_CONFIGURE, 'be configured')
-        conductor.change_state(Transition.TRANSITION_ACTIVATE, 'be activated')
-        conductor.check_active()
-        show.clear()
+        status.step('configuring segmentation_node')
+        supervisor.change_state(Transition.TRANSITION_CONFIGURE, 'be configured')
+        supervisor.change_state(Transition.TRANSITION_ACTIVATE, 'be activated')
+        supervisor.check_active()
+        status.clear()
         client = Process('demo_client', [
             '--frames', str(frames), '--rate', str(options.rate),
             '--sheet', str(options.out / 'contact_sheet.png'),
             '--title', f'enet_ros: {options.source}',
             *(['--one-by-one'] if source.files else []),
             *(['--calibrated'] if source.camera is not None else []),
-            *(['--labelled'] if source.labeled else [])])
-        processes = [client, *conductor.nodes]
-        return conductor.follow(client)
+            *(['--labeled'] if source.labeled else [])])
+        processes = [client, *supervisor.processes]
+        return supervisor.follow(client)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # ending is bounded already
-        show.clear()
-        conductor.end_all(processes)
-        conductor.destroy_node()
+        status.clear()
+        supervisor.end_all(processes)
+        supervisor.destroy_node()
 
 
-def parse(arguments):
+def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='demo', description='Segment a camera through ROS 2 nodes and check the result.')
     parser.add_argument('--source', default='synthetic',
                         help='synthetic, an image, a folder, a video, a rosbag2, a camera index')
     parser.add_argument('--frames', type=int, default=0,
-                        help='how many; default: all, and 100 of an endless source')
+                        help='number of frames; default: all, or 100 of an endless source')
     parser.add_argument('--rate', type=float, default=10.0,
-                        help='frames a second of a video or camera (default 10)')
+                        help='frames per second of a video or camera (default 10)')
     parser.add_argument('--out', type=Path, default=Path('demo_output'),
                         help='folder for the contact sheet and logs (default demo_output)')
     parser.add_argument('--model', default='', help='a shipped model or a .safetensors file')
@@ -160,11 +165,11 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def interrupt(number, frame):
+def interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main():
+def main() -> int:
     options = parse(sys.argv[1:])
     os.environ['ROS_DOMAIN_ID'] = str(options.domain)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -172,7 +177,7 @@ def main():
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         return run(options)
-    except (Failed, BadInput) as error:
+    except (DemoFailure, BadInput) as error:
         print(f'demo: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
