@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, CITYSCAPES
 from enet_ros.models import checkpoint
-from enet_ros.models.checkpoint import METADATA_KEY, ModelSpec
+from enet_ros.models.checkpoint import METADATA_KEY, ModelSpec, floating_point
 
 
 @pytest.fixture
@@ -166,3 +166,15 @@ def test_bad_metadata(tmp_path, changes, complaint):
 def test_metadata_that_is_no_spec(text):
     with pytest.raises(BadInput, match='describes no model'):
         ModelSpec.from_json(text)
+
+
+@pytest.mark.parametrize('depth', [150, 100_000])
+@pytest.mark.parametrize('left, right', [('[', ']'), ('{"a": ', '}')])
+def test_deeply_nested_metadata_is_one_clear_error(tmp_path, spec, depth, left, right):
+    nested = left * depth + '0' + right * depth
+    text = spec.to_json().replace('"training": {', f'"training": {{"nested": {nested}, ')
+    path = tmp_path / 'model.safetensors'
+    save_file(floating_point(spec.build()), path, {METADATA_KEY: text})
+    with pytest.raises(BadInput, match='nests deeper than 100 levels') as refusal:
+        checkpoint.load(path)
+    assert '\n' not in str(refusal.value)
