@@ -13,14 +13,14 @@ from enet_ros.evaluation.freespace_score import (
     EXPLANATION,
     FIRST_SEED,
     Trial,
-    build,
     calibration_of,
+    make_estimator,
     run_trials,
     table,
 )
 from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.config import GroundConfig
-from enet_ros.freespace.ground import Ground
+from enet_ros.freespace.ground_plane import GroundPlane
 from enet_ros.labels import CAMVID
 from enet_ros.synthetic.street import SyntheticStreet
 
@@ -38,7 +38,7 @@ def naive(points, labels, drivable, resolution=0.1, shape=(200, 150)):
 
 def naive_frame(camera, pose, labels, drivable):
     """Do all of the geometry for one frame."""
-    return naive(Ground(camera, pose, CONFIG.ground.pixel_length).points, labels, drivable)
+    return naive(GroundPlane(camera, pose, CONFIG.ground.pixel_length).points, labels, drivable)
 
 
 def loop_frame(points, labels, drivable, resolution=0.1, shape=(200, 150)):
@@ -55,8 +55,8 @@ def loop_frame(points, labels, drivable, resolution=0.1, shape=(200, 150)):
     return grid
 
 
-def all_of(view):
-    return view.grid, view.scan, view.points
+def all_of(estimate):
+    return estimate.grid, estimate.scan, estimate.points
 
 
 def milliseconds(work, repeats):
@@ -71,13 +71,13 @@ def milliseconds(work, repeats):
 
 
 def print_costs(street):
-    free_space, labels = build(street), street.render(10).labels
+    estimator, labels = make_estimator(street), street.render(10).labels
     camera = street.camera
     drivable = np.array([label.drivable for label in CAMVID.classes] + [False] * 245)
     model = Camera(calibration_of(camera), camera.width, camera.height, True)
-    pose = free_space.ground.pose
-    points = free_space.ground.points
-    own = milliseconds(lambda: all_of(free_space(labels)), 100)
+    pose = estimator.ground.pose
+    points = estimator.ground.points
+    own = milliseconds(lambda: all_of(estimator(labels)), 100)
     print(f'\none frame of {camera.width}x{camera.height} on one core, median:')
     print(f'  grid, scan and points           {own:9.2f} ms')
     for name, work, repeats in (
@@ -86,7 +86,8 @@ def print_costs(street):
             ('a loop over kept points', lambda: loop_frame(points, labels, drivable), 3)):
         other = milliseconds(work, repeats)
         print(f'  {name:31} {other:9.2f} ms, {other / own:.1f} times as long')
-    print(f'  tables, once                    {milliseconds(lambda: build(street), 3):9.2f} ms')
+    tables = milliseconds(lambda: make_estimator(street), 3)
+    print(f'  tables, once                    {tables:9.2f} ms')
 
 
 def main():

@@ -13,8 +13,8 @@ from std_msgs.msg import Header
 
 from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.config import FreeSpaceConfig
-from enet_ros.freespace.freespace import FreeSpace
-from enet_ros.freespace.ground import Pose
+from enet_ros.freespace.estimator import FreeSpaceEstimator
+from enet_ros.freespace.pose import Pose
 from enet_ros.ros.convert import array_to_image
 from enet_ros.ros.label_messages import label_map
 
@@ -35,7 +35,8 @@ def core():
     """Return the FreeSpace that a node with PARAMETERS has."""
     config = FreeSpaceConfig()
     grid = dataclasses.replace(config.grid, x_max=8.0, y_min=-4.0, y_max=4.0, resolution=0.2)
-    return FreeSpace(CALIBRATION, POSE, SIZE, YARD, dataclasses.replace(config, grid=grid))
+    return FreeSpaceEstimator(CALIBRATION, POSE, SIZE, YARD,
+                              dataclasses.replace(config, grid=grid))
 
 
 def picture(blocks=(WALL,), pavement=None):

@@ -116,11 +116,11 @@ NAN = float('nan')
     ({'d': (0.1, NAN, 0, 0, 0)}, 'D is .*finite'),
     ({'d': (0.1, 0.2, 0.3)}, '3 coefficients'),
     ({'d': (0.1,) * 14, 'distortion_model': 'rational_polynomial'}, 'tilts the sensor'),
-    ({'d': (0.1,) * 4, 'distortion_model': 'mirror'}, "'mirror' is not known"),
+    ({'d': (0.1,) * 4, 'distortion_model': 'mirror'}, "unknown distortion_model 'mirror'"),
     ({'r': (2.0, 0, 0, 0, 1, 0, 0, 0, 1)}, 'no rotation'),
     ({'width': 0}, 'all must be 2 or more'),
-    ({'roi': (300, 0, 100, 100)}, 'leaves the 320x240 frame'),
-    ({'width': 320, 'height': 320}, 'another shape'),
+    ({'roi': (300, 0, 100, 100)}, 'leaves the 320x240 sensor'),
+    ({'width': 320, 'height': 320}, 'another aspect ratio'),
 ])
 def test_what_is_no_calibration_is_refused(more, message):
     with pytest.raises(BadInput, match=message):

@@ -7,27 +7,27 @@ import pytest
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import FusionConfig
-from enet_ros.freespace.fusion import Fusion
+from enet_ros.freespace.fusion import GridFusion
 
 
 def make_grid(resolution=0.1, rows=40, columns=60):
     origin = 0.0, -rows * resolution / 2
 
-    def centres():
+    def centers():
         return (origin[0] + resolution * (np.arange(columns) + 0.5),
                 origin[1] + resolution * (np.arange(rows)[:, None] + 0.5))
     return SimpleNamespace(resolution=resolution, origin=origin, shape=(rows, columns),
-                           centres=centres)
+                           centers=centers)
 
 
 GRID = make_grid()
-X, Y = np.broadcast_arrays(*GRID.centres())
+X, Y = np.broadcast_arrays(*GRID.centers())
 UNKNOWN = np.full(GRID.shape, -1, np.int8)
 
 
 @pytest.fixture
 def fusion():
-    return Fusion(GRID, FusionConfig())
+    return GridFusion(GRID, FusionConfig())
 
 
 def test_one_frame_is_kept_as_it_is(fusion):

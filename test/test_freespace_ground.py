@@ -6,7 +6,8 @@ from box_scenes import pinhole
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.camera import Calibration, Camera
-from enet_ros.freespace.ground import Ground, Pose
+from enet_ros.freespace.ground_plane import GroundPlane
+from enet_ros.freespace.pose import Pose
 
 CAMERA = Camera(pinhole(161, 121), 161, 121, rectified=True)  # the middle of the image is a pixel
 
@@ -20,25 +21,25 @@ CAMERA = Camera(pinhole(161, 121), 161, 121, rectified=True)  # the middle of th
     ((0.1, 0.2, 3, 0, np.pi / 2, 0), (0.1, 0.2)),
 ])
 def test_the_middle_pixel_shows_the_point_it_aims_at(pose, point):
-    ground = Ground(CAMERA, Pose.from_angles(*pose), 0.5)
+    ground = GroundPlane(CAMERA, Pose.from_angles(*pose), 0.5)
     np.testing.assert_allclose(ground.points[60, 80], point, atol=1e-5)
 
 
 def test_left_in_the_image_is_left_on_the_ground_and_up_is_far():
-    points = Ground(CAMERA, Pose.from_angles(0, 0, 1, 0, 0.5, 0), 0.5).points
+    points = GroundPlane(CAMERA, Pose.from_angles(0, 0, 1, 0, 0.5, 0), 0.5).points
     assert points[60, 40, 1] > 0 > points[60, 120, 1]
     assert points[90, 80, 0] < points[60, 80, 0]
 
 
 def test_roll_to_the_right_brings_the_right_nearer():
-    ground = Ground(CAMERA, Pose.from_angles(0, 0, 1, 0.1, 0.0, 0.0), pixel_length=100)
+    ground = GroundPlane(CAMERA, Pose.from_angles(0, 0, 1, 0.1, 0.0, 0.0), pixel_length=100)
     # The camera leans to the right: the horizon rises there in the image.
     assert np.isfinite(ground.points[:, -1, 0]).sum() > np.isfinite(ground.points[:, 0, 0]).sum()
 
 
 def test_above_the_horizon_and_too_far_there_is_no_ground():
     pose = Pose.from_angles(0, 0, 1.5, 0, np.radians(5), 0)
-    ground = Ground(CAMERA, pose, pixel_length=0.5)
+    ground = GroundPlane(CAMERA, pose, pixel_length=0.5)
     horizon = 60 - 120 * np.tan(np.radians(5))
     rows = np.flatnonzero(np.isfinite(ground.points[:, 80, 0]))
     assert rows[0] > horizon and rows[-1] == 120
@@ -53,7 +54,7 @@ def test_above_the_horizon_and_too_far_there_is_no_ground():
 def test_points_are_found_in_the_pixels_that_show_them():
     lens = Calibration(161, 121, (90.0, 0, 80, 0, 90.0, 60, 0, 0, 1), (-0.2, 0.03, 1e-3, 0, 0))
     pose = Pose.from_angles(0.3, -0.1, 1.2, 0.05, 0.4, -0.3)
-    ground = Ground(Camera(lens, 161, 121, rectified=False), pose, 0.5)
+    ground = GroundPlane(Camera(lens, 161, 121, rectified=False), pose, 0.5)
     seen = np.isfinite(ground.points[..., 0])
     assert seen.mean() > 0.5
     indices = ground.pixels(*ground.points[seen].T.astype(float))
@@ -93,4 +94,4 @@ def test_what_is_no_pose_is_refused(pose, message):
 @pytest.mark.parametrize('pitch, length', [(-0.8, 0.5), (-np.pi / 2, 0.5), (0.0, 0.01)])
 def test_a_camera_that_sees_no_ground_is_refused(pitch, length):
     with pytest.raises(BadInput, match='sees no ground'):
-        Ground(CAMERA, Pose.from_angles(0, 0, 1, 0, pitch, 0), length)
+        GroundPlane(CAMERA, Pose.from_angles(0, 0, 1, 0, pitch, 0), length)

@@ -5,8 +5,8 @@ import pytest
 from box_scenes import BOX, YARD, Block, pinhole, render_labels
 
 from enet_ros.freespace.camera import Camera
-from enet_ros.freespace.freespace import FreeSpace
-from enet_ros.freespace.ground import Pose
+from enet_ros.freespace.estimator import FreeSpaceEstimator
+from enet_ros.freespace.pose import Pose
 
 SIZE = 640, 360
 CALIBRATION = pinhole(*SIZE, 480.0)
@@ -22,7 +22,7 @@ def told(error, pavement=road, blocks=(), roll=0.0, yaw=0.0, x=0.0):
     camera = Camera(CALIBRATION, *SIZE, rectified=True)
     labels = render_labels(camera, Pose.from_angles(*true), blocks, pavement)
     given = Pose.from_angles(*true[:4], true[4] + error, yaw)
-    space = FreeSpace(CALIBRATION, given, SIZE, YARD)
+    space = FreeSpaceEstimator(CALIBRATION, given, SIZE, YARD)
     return space(labels).pitch_error
 
 

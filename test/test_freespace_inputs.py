@@ -50,9 +50,9 @@ def bad_frames(source):
     yield 'an uncalibrated camera', info(p=[0.0] * 12), 'P[0] is 0, so the camera is not calib'
     yield 'NaN in P', info(p=[NAN, *p[1:]]), '12 finite numbers'
     yield 'NaN in K, which is not used', info(k=[NAN] * 9), '9 finite numbers'
-    yield 'another shape', info(width=SIZE[0] * 2), 'another shape'
+    yield 'another shape', info(width=SIZE[0] * 2), 'another aspect ratio'
     yield 'no size', info(width=0, height=0), 'camera_info is for 0x0 pixels'
-    yield 'labels of another shape', frame('label', small_label), 'another shape'
+    yield 'labels of another shape', frame('label', small_label), 'another aspect ratio'
     yield 'colours', frame('label', lambda m: setattr(m, 'encoding', 'bgr8')), "'bgr8'"
     yield 'half an image', frame('label', lambda m: setattr(m, 'data', m.data[:99])), 'truncated'
     strange = picture()
@@ -134,7 +134,8 @@ def test_settings_that_cannot_be(free_space, probe):
 
 
 @pytest.mark.parametrize('bad, good, words', [
-    ({'grid.resolution': 0.01, 'grid.x_max': 900.0}, {'grid.x_max': 8.0}, 'cells are too many'),
+    ({'grid.resolution': 0.01, 'grid.x_max': 900.0}, {'grid.x_max': 8.0},
+     'cells, more than 4000000'),
     ({'scan.angle_max': -2.0}, {'scan.angle_max': 1.0}, 'bearings'),
     ({'base_frame': "''"}, {'base_frame': 'base'}, 'base_frame'),
     ({'camera.pose': 'gps'}, {'camera.pose': 'parameters'}, 'choose one of parameters, tf'),
@@ -152,7 +153,7 @@ def test_bad_settings_fail_configure_with_a_reason(start_node, probe, bad, good,
 
 def test_grids_are_fused_by_odometry(free_space, probe):
     _, source = free_space({'fusion.enabled': True}, topics=[SCAN, GRID])
-    refused(source, probe, source.frame, 'no odometry came', 'missing odometry', [GRID])
+    refused(source, probe, source.frame, 'no odometry has arrived', 'missing odometry', [GRID])
     source.send_until(answered(probe, SCAN))
 
     def at(x, child='base_link', age=0.0):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from enet_ros.errors import BadInput
-from enet_ros.freespace.ground import Pose
-from enet_ros.freespace.horizon import PitchWatch
-from enet_ros.freespace.moving import PoseWatch, Track
+from enet_ros.freespace.odometry_buffer import OdometryBuffer
+from enet_ros.freespace.pitch_check import PitchMonitor
+from enet_ros.freespace.pose import Pose
+from enet_ros.freespace.pose_tracking import PoseTracker
 
 
 def pose(x=0.0, pitch=0.2):
@@ -15,81 +16,81 @@ def pose(x=0.0, pitch=0.2):
 
 @pytest.mark.parametrize('angle', [0.0, 1e-4, 0.3, 3.1])
 def test_the_change_of_a_pose(angle):
-    metres, turned = pose().change(Pose.from_angles(3, 4, 1.5, angle, 0.2, 0))
+    metres, turned = pose().distance_to(Pose.from_angles(3, 4, 1.5, angle, 0.2, 0))
     assert metres == pytest.approx(5) and turned == pytest.approx(angle, abs=1e-9)
     assert pose(pitch=0.3).pitch == pytest.approx(0.3)
 
 
 def test_noise_does_not_make_another_pose_but_drift_does():
-    watch, first = PoseWatch(), pose()
-    assert watch.look(first, 0.3) is first
+    watch, first = PoseTracker(), pose()
+    assert watch.update(first, 0.3) is first
     for shift in (0.001, -0.001, 0.0015):
-        assert watch.look(pose(shift), 0.3) is first
-    moved = watch.look(pose(0.004), 0.3)
+        assert watch.update(pose(shift), 0.3) is first
+    moved = watch.update(pose(0.004), 0.3)
     assert moved is not first and moved.position[0] == 0.004
 
 
 @pytest.mark.parametrize('to', [pose(0.5), pose(pitch=0.6)])
 def test_a_jump_is_refused_once(to):
-    watch = PoseWatch()
-    watch.look(pose(), 0.3)
+    watch = PoseTracker()
+    watch.update(pose(), 0.3)
     with pytest.raises(BadInput, match='jumps by'):
-        watch.look(to, 0.3)
-    assert watch.look(to, 0.3) is to
+        watch.update(to, 0.3)
+    assert watch.update(to, 0.3) is to
 
 
 @pytest.fixture
 def track():
-    track = Track()
+    track = OdometryBuffer()
     for time, x, yaw in [(10.0, 0.0, 3.1), (10.1, 1.0, -3.1), (10.2, 2.0, -3.0)]:
         track.add(time, x, 5.0, yaw)
     return track
 
 
 def test_the_base_is_between_the_odometrys_poses(track):
-    x, y, yaw = track.at(10.05, 0.2)
+    x, y, yaw = track.interpolate(10.05, 0.2)
     assert (x, y) == (pytest.approx(0.5), 5.0)
     assert np.cos(yaw) == pytest.approx(-1)  # the short way around
-    assert track.at(10.1, 0.2)[0] == 1.0
-    assert track.at(10.3, 0.2) == (2.0, 5.0, -3.0)
+    assert track.interpolate(10.1, 0.2)[0] == 1.0
+    assert track.interpolate(10.3, 0.2) == (2.0, 5.0, -3.0)
 
 
 @pytest.mark.parametrize('time', [10.5, 10.1 + 1e-6])
 def test_odometry_too_far_from_the_image_is_refused(track, time):
     with pytest.raises(BadInput, match='away'):
-        track.at(time, 0.09)
+        track.interpolate(time, 0.09)
 
 
 def test_fast_odometry_is_kept_long_enough():
-    track = Track()
+    track = OdometryBuffer()
     for step in range(12_000):
         track.add(1e-3 * step, 5e-3 * step, 0.0, 0.0)
-    assert track.at(11.65, 0.2)[0] == pytest.approx(5 * 11.65)
-    assert track.at(2.5, 0.2)[0] == pytest.approx(5 * 2.5)
-    with pytest.raises(BadInput, match='is 0.50 s older than all odometry'):
-        track.at(1.499, 0.2)
+    assert track.interpolate(11.65, 0.2)[0] == pytest.approx(5 * 11.65)
+    assert track.interpolate(2.5, 0.2)[0] == pytest.approx(5 * 2.5)
+    with pytest.raises(BadInput, match='is 0.50 s older than the oldest odometry'):
+        track.interpolate(1.499, 0.2)
 
 
 @pytest.mark.parametrize('late', [10.2, 10.15, 9.5])
 def test_repeated_and_swapped_odometry_is_left_out(track, late):
     track.add(late, 99.0, 5.0, 0.0)
-    assert track.at(10.05, 0.2)[0] == pytest.approx(0.5)
-    assert track.at(10.2, 0.2)[0] == 2.0
+    assert track.interpolate(10.05, 0.2)[0] == pytest.approx(0.5)
+    assert track.interpolate(10.2, 0.2)[0] == 2.0
     track.add(10.3, 3.0, 5.0, 0.0)
-    assert track.at(10.25, 0.2)[0] == pytest.approx(2.5)
+    assert track.interpolate(10.25, 0.2)[0] == pytest.approx(2.5)
 
 
 def test_odometry_starts_anew_when_time_goes_back(track):
-    with pytest.raises(BadInput, match='no odometry came'):
-        Track().at(1.0, 1.0)
+    with pytest.raises(BadInput, match='no odometry has arrived'):
+        OdometryBuffer().interpolate(1.0, 1.0)
     track.add(5.0, 7.0, 5.0, 0.0)
-    assert track.at(5.0, 0.2)[0] == 7.0
+    assert track.interpolate(5.0, 0.2)[0] == 7.0
     with pytest.raises(BadInput, match='away'):
-        track.at(10.1, 0.2)
+        track.interpolate(10.1, 0.2)
 
 
 def test_a_wrong_pitch_is_told_after_enough_frames():
-    watch = PitchWatch()
+    watch = PitchMonitor()
     for _ in range(4):
         watch.add(0.02)
         watch.add(float('nan'))

@@ -18,10 +18,10 @@ def scores():
 
 def test_cells_and_rays_are_right(scores):
     score = scores[0]
-    assert score.shown > 10_000 and score.rays > 500 and score.viewed > 300
-    assert score.right >= 0.98 * score.shown
-    assert score.free <= 0.005 * score.taken
-    assert score.hits >= 0.93 * score.rays
+    assert score.visible_cells > 10_000 and score.rays > 500 and score.occupied_in_view > 300
+    assert score.correct_cells >= 0.98 * score.visible_cells
+    assert score.unsafe_cells <= 0.005 * score.occupied_cells
+    assert score.correct_rays >= 0.93 * score.rays
     assert score.mean_error < 0.03
 
 

@@ -16,8 +16,8 @@ from enet_ros.freespace.config import (
     GroundConfig,
     ScanConfig,
 )
-from enet_ros.freespace.freespace import FreeSpace
-from enet_ros.freespace.ground import Pose
+from enet_ros.freespace.estimator import FreeSpaceEstimator
+from enet_ros.freespace.pose import Pose
 from enet_ros.freespace.surface_classes import SurfaceClasses
 from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD, LabelClass, LabelSet
 
@@ -33,7 +33,7 @@ LENS = {'d': (-0.25, 0.06, 1e-3, -1e-3, 0.0)}
 def free_space(pose, config=OPEN, rectified=True, **more):
     config = dataclasses.replace(config, camera=dataclasses.replace(config.camera,
                                                                     rectified=rectified))
-    return FreeSpace(pinhole(*SIZE, 240.0, **more), pose, SIZE, YARD, config)
+    return FreeSpaceEstimator(pinhole(*SIZE, 240.0, **more), pose, SIZE, YARD, config)
 
 
 def picture(space, blocks=(), pavement=None):
@@ -56,7 +56,7 @@ def test_empty_ground_is_free_where_it_is_seen(pose):
     space = free_space(pose)
     view = space(picture(space))
     assert set(np.unique(view.grid)) == {-1, 0}
-    x, y = np.broadcast_arrays(*space.grid.centres())
+    x, y = np.broadcast_arrays(*space.grid.centers())
     seen = space.ground.pixels(x, y) >= 0
     # The two may differ along the edges of the picture.
     assert ((view.grid == 0) == seen).mean() > 0.995
@@ -193,7 +193,7 @@ def test_what_is_beside_the_picture_is_not_called_free():
 
 
 def test_a_wide_picture_counts_to_its_sides():
-    wide = FreeSpace(pinhole(*SIZE, 80.0), AHEAD, SIZE, YARD, OPEN)
+    wide = FreeSpaceEstimator(pinhole(*SIZE, 80.0), AHEAD, SIZE, YARD, OPEN)
     scan = wide(render_labels(wide.ground.camera, AHEAD)).scan
     assert np.isinf(beam(wide, scan, 1.0)) and np.isinf(beam(wide, scan, -1.0))
 
@@ -218,7 +218,7 @@ def test_what_stands_on_wheels_stands_between_them_too(span, free_below):
 
 @pytest.mark.parametrize('height', [0.2, 0.35, 0.5, 1.0])
 @pytest.mark.parametrize('class_id', [BOX, TRUCK])
-def test_only_bodies_have_gaps_below(height, class_id):
+def test_only_overhanging_obstacles_have_gaps_below(height, class_id):
     space = free_space(Pose.from_angles(0, 0, height, 0, 0.05, 0))
     view = space(picture(space, [Block((3.0, 3.2), (0.6, 8), (0, 2), class_id),
                                  Block((3.0, 3.2), (-8, -0.6), (0, 2), class_id),
@@ -277,7 +277,7 @@ def test_a_fisheye_sees_the_wall_where_it_stands():
     lens = Calibration(*SIZE, (110.0, 0, 159.5, 0, 110.0, 119.5, 0, 0, 1), (0.01, -0.01, 0, 0),
                        'equidistant')
     config = dataclasses.replace(OPEN, camera=dataclasses.replace(OPEN.camera, rectified=False))
-    space = FreeSpace(lens, AHEAD, SIZE, YARD, config)
+    space = FreeSpaceEstimator(lens, AHEAD, SIZE, YARD, config)
     view = space(picture(space, [Block((3.0, 3.4), (-9, 9), (0, 2))]))
     for bearing in (-0.7, 0.0, 0.7):
         assert beam(space, view.scan, bearing) * np.cos(bearing) == pytest.approx(3.0, abs=0.1)
@@ -288,14 +288,14 @@ def config(**parts):
 
 
 @pytest.mark.parametrize('make, message', [
-    (lambda: GridConfig(0.01, -100, 100, -100, 100), 'cells are too many'),
+    (lambda: GridConfig(0.01, -100, 100, -100, 100), 'cells, more than 4000000'),
     (lambda: ScanConfig(1.0, -1.0), 'bearings'),
     (lambda: ScanConfig(-3.0, 3.0, 0.0015), '4001 bearings'),
     (lambda: config(grid=GridConfig(0.1, 0, 200, -5, 5), fusion=FusionConfig(enabled=True)),
      'fusion.enabled is True; .* 4002x4002 cells'),
     (lambda: free_space(Pose.from_angles(40, 0, 1.5, 0, 0.35, 0)), 'no scan about the origin'),
     (lambda: free_space(Pose.from_angles(0, 0, 1.5, 0, -1.0, 0)), 'sees no ground'),
-    (lambda: GridConfig(x_min=3.0, x_max=3.0), 'a cell or more above'),
+    (lambda: GridConfig(x_min=3.0, x_max=3.0), 'at least one cell above'),
     (lambda: GridConfig(resolution=float('nan')), 'resolution'),
     (lambda: free_space(AHEAD)(np.zeros((100, 100), np.uint8)), r'shape \(100, 100\)'),
     (lambda: free_space(AHEAD)(np.zeros((240, 320), np.int32)), 'int32'),
@@ -310,25 +310,26 @@ def test_what_cannot_be_used_is_refused(make, message):
 
 def test_surfaces_follow_the_label_set_unless_told_otherwise():
     ids = np.arange(5, dtype=np.uint8)[None]
-    assert SurfaceClasses(YARD).of(ids).tolist() == [[0, -2, -2, -2, -2]]
+    assert SurfaceClasses(YARD).classify(ids).tolist() == [[0, -2, -2, -2, -2]]
     assert SurfaceClasses(
-        YARD, usual_flat=('pavement',)).of(ids).tolist() == [[0, 100, -2, -2, -2]]
+        YARD, default_flat=('pavement',)).classify(ids).tolist() == [[0, 100, -2, -2, -2]]
     assert SurfaceClasses(
-        YARD, ['Pavement'], ['Floor']).of(ids).tolist() == [[100, 0, -2, -2, -2]]
+        YARD, ['Pavement'], ['Floor']).classify(ids).tolist() == [[100, 0, -2, -2, -2]]
     with pytest.raises(BadInput, match="no class 'Lawn'"):
         SurfaceClasses(YARD, drivable=['Lawn'])
-    with pytest.raises(BadInput, match="'Floor' is named as drivable and as flat"):
+    with pytest.raises(BadInput, match="'Floor' is both drivable and flat"):
         SurfaceClasses(YARD, ['Floor'], ['Floor'])
 
 
 def test_the_drivable_is_not_flat_unless_it_is_said_so():
-    usual = ClassesConfig().usual_flat
+    usual = ClassesConfig().default_flat
     assert SurfaceClasses(
-        YARD, ['Floor', 'Pavement'], usual_flat=usual).kinds[:3].tolist() == [0, 0, -2]
+        YARD, ['Floor', 'Pavement'], default_flat=usual).surfaces[:3].tolist() == [0, 0, -2]
     park = LabelSet('park', (LabelClass('terrain', (1, 2, 3), drivable=True),
                              LabelClass('road', (1, 2, 4), drivable=True)))
-    assert SurfaceClasses(park, usual_flat=usual).kinds[:2].tolist() == [0, 0]
-    assert SurfaceClasses(park, flat=['terrain'], usual_flat=usual).kinds[:2].tolist() == [100, 0]
+    assert SurfaceClasses(park, default_flat=usual).surfaces[:2].tolist() == [0, 0]
+    named = SurfaceClasses(park, flat=['terrain'], default_flat=usual)
+    assert named.surfaces[:2].tolist() == [100, 0]
 
 
 @pytest.mark.parametrize('labels, names', [
@@ -336,7 +337,8 @@ def test_the_drivable_is_not_flat_unless_it_is_said_so():
     (CITYSCAPES, ['person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle']),
     (SUN_RGBD, ['bed', 'chair', 'sofa', 'table', 'desk', 'person', 'night_stand']),
 ], ids=lambda value: getattr(value, 'name', ''))
-def test_the_usual_bodies(labels, names):
-    ids = np.flatnonzero(SurfaceClasses(labels, bodies=ClassesConfig().bodies).bodies)
+def test_the_default_overhanging_classes(labels, names):
+    classes = SurfaceClasses(labels, overhanging=ClassesConfig().overhanging)
+    ids = np.flatnonzero(classes.overhanging)
     assert [labels.names[place] for place in ids] == names
-    assert not SurfaceClasses(labels, bodies=()).bodies.any()
+    assert not SurfaceClasses(labels, overhanging=()).overhanging.any()

@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 
 from enet_ros.cli import main
+from enet_ros.evaluation.freespace_score import calibration_of
+from enet_ros.freespace.config import CameraConfig
+from enet_ros.freespace.estimator import FreeSpaceEstimator
 from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml
+from enet_ros.freespace.pose import Pose
 from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD
+from enet_ros.synthetic.street import SyntheticStreet
 
 yaml = pytest.importorskip('yaml')
 
@@ -14,10 +19,40 @@ NAV2 = Path(__file__).parent.parent / 'config' / 'nav2'
 SHIPPED = NAV2 / 'semantic_layer.yaml'
 
 
+def parameters_of(text):
+    return yaml.safe_load(text)['local_costmap']['local_costmap']['ros__parameters']
+
+
 def camera_of(text):
-    tree = yaml.safe_load(text)
-    parameters = tree['local_costmap']['local_costmap']['ros__parameters']
-    return parameters['semantic_layer']['camera']
+    return parameters_of(text)['semantic_layer']['camera']
+
+
+@pytest.mark.parametrize('name', ['scan_layer.yaml', 'semantic_layer.yaml', 'grid_layer.yaml'])
+def test_costmaps_contain_the_ground_that_the_camera_sees(name):
+    camera = CameraConfig()
+    estimator = FreeSpaceEstimator(
+        calibration_of(SyntheticStreet(640, 360, 0).camera),
+        Pose.from_angles(camera.x, camera.y, camera.z, camera.roll, camera.pitch, camera.yaw),
+        (640, 360), CAMVID)
+    parameters = parameters_of((NAV2 / name).read_text())
+    assert estimator.scan.range_min > 2.5  # where Nav2's default of 5 m ends
+    for side in ('width', 'height'):
+        assert parameters[side] / 2 >= estimator.scan.range_min + 2
+
+
+def test_costmaps_reach_as_far_as_their_sources():
+    scan_layer = parameters_of((NAV2 / 'scan_layer.yaml').read_text())
+    layer = scan_layer['obstacle_layer']
+    reach = max(layer['scan']['raytrace_max_range'], layer['points']['obstacle_max_range'])
+    assert min(scan_layer['width'], scan_layer['height']) / 2 >= reach
+    semantic_layer = parameters_of(SHIPPED.read_text())
+    reach = semantic_layer['semantic_layer']['camera']['max_obstacle_distance']
+    assert min(semantic_layer['width'], semantic_layer['height']) / 2 >= reach
+
+
+def test_the_semantic_layer_matches_stamps_exactly():
+    layer = parameters_of(SHIPPED.read_text())['semantic_layer']
+    assert layer['use_approximate_time_sync'] is False
 
 
 def test_the_shipped_file_is_what_the_command_writes(tmp_path, capsys):
@@ -28,7 +63,7 @@ def test_the_shipped_file_is_what_the_command_writes(tmp_path, capsys):
     assert main(['nav2-config']) == 0
     assert capsys.readouterr().out == SHIPPED.read_text()
     assert main(['nav2-config', '--out', str(tmp_path / 'made.yaml')]) == 1
-    assert 'exists already' in capsys.readouterr().err
+    assert 'already exists' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('labels', [CAMVID, CITYSCAPES, SUN_RGBD], ids=lambda each: each.name)
@@ -55,16 +90,16 @@ def test_classes_can_be_told(capsys):
 
 
 @pytest.mark.parametrize('change, words', [
-    (("'Road'", "'road'"), "class 'road' is none of camvid"),
+    (("'Road'", "'road'"), "class 'road' is not in label set camvid"),
     (("'Sky', ", ''), 'no cost for Sky'),
-    (("['Road']", "['Road', 'Sky']"), "'Sky' stands in several places"),
+    (("['Road']", "['Road', 'Sky']"), "'Sky' has several costs"),
     (("['Road']", '[]'), 'drivable has no classes'),
     (('class_types', 'types'), 'has no class_types'),
     (('[drivable, flat', '[drivable, lawn'), 'lawn has no classes'),
     (("['Road']", '5'), 'drivable.classes is 5; it must be a list'),
     (("['Road']", 'Road'), "drivable.classes is 'Road'; it must be a list"),
     (("['Road']", "[['Road']]"), "drivable.classes is [['Road']]; it must be a list"),
-    (('[drivable, flat, obstacle]', '[[a]]'), "class_types has ['a']; each must be a text"),
+    (('[drivable, flat, obstacle]', '[[a]]'), "class_types has ['a']; each must be a string"),
 ])
 def test_names_that_do_not_match(tmp_path, capsys, change, words):
     path = tmp_path / 'costmap.yaml'

@@ -1,158 +1,192 @@
-"""Free space scored on synthetic streets that nothing was trained on."""
+"""Scores of free space against the ground truth of synthetic streets not used in training."""
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from enet_ros.freespace.camera import Calibration
 from enet_ros.freespace.config import FreeSpaceConfig, ScanConfig
-from enet_ros.freespace.freespace import FreeSpace
-from enet_ros.freespace.ground import Pose
-from enet_ros.synthetic.street import SyntheticStreet
+from enet_ros.freespace.estimator import FreeSpaceEstimator
+from enet_ros.freespace.pose import Pose
+from enet_ros.segmenter import Segmenter
+from enet_ros.synthetic.pinhole_camera import PinholeCamera
+from enet_ros.synthetic.street import StreetFrame, SyntheticStreet
 from enet_ros.synthetic.truth import StreetTruth
 
 FIRST_SEED = 5_000_000
-EVERY = 40               # frames between those that count
-SIGHT, NEAR = 15.0, 8.0  # metres
-CONFIG = FreeSpaceConfig(scan=ScanConfig(range_max=SIGHT + 1))
+FRAME_STEP = 40                     # frames from one that is scored to the next
+MAX_RANGE, NEAR_RANGE = 15.0, 8.0   # meters
+CONFIG = FreeSpaceConfig(scan=ScanConfig(range_max=MAX_RANGE + 1))
 EXPLANATION = (
-    f'right: cells within {SIGHT:g} m that the scene shows; free: taken cells within {NEAR:g} m '
-    'that are called free,\nof all and of those in view; rays: within 3 % or two pixels; missing: '
-    'no contact where there is one;\nmedian and mean error of the rest; pitch error: degrees by '
-    'the kerbs, where they are seen')
-HEAD = 'right', 'free: all', 'in view', 'rays', 'missing', 'median', 'mean', '   pitch error'
-NAME = 32  # characters
+    f'correct: visible cells within {MAX_RANGE:g} m with the true state; unsafe: occupied cells '
+    f'within {NEAR_RANGE:g} m that the grid calls free,\nof all and of those in view; rays: '
+    'within 3 % or two pixels; missed: no range where there is a contact;\nmedian and mean: '
+    'relative error of all other ranges; pitch error: degrees by the curbs, and frames with curbs')
+HEADERS = ('correct', 'unsafe', 'in view', 'rays', 'missed', 'median', 'mean',
+           '   pitch error')
+NAME_WIDTH = 32  # characters
 
 
 @dataclasses.dataclass
 class Score:
-    """Counts over frames."""
+    """Counts over frames.
 
-    shown: int = 0          # cells that the true scene shows within SIGHT
-    right: int = 0
-    taken: int = 0          # cells within NEAR where one cannot drive
-    viewed: int = 0         # those of them inside the picture
-    free: int = 0           # those of them that the grid calls free
-    rays: int = 0           # bearings whose truth is known
-    hits: int = 0
-    missing: int = 0        # rays without a range where truth has one
-    errors: list = dataclasses.field(default_factory=list)   # of the others, relative
-    pitches: list = dataclasses.field(default_factory=list)  # errors as the kerbs tell, degrees
+    visible_cells: cells that the scene shows within MAX_RANGE; correct_cells: with the true state.
+    occupied_cells: cells within NEAR_RANGE that are occupied; occupied_in_view: those inside the
+        image; unsafe_cells: those of occupied_cells that the grid calls free.
+    rays: bearings with a known true range; correct_rays: within the tolerance; missed_rays:
+        without a range where the truth has one.
+    range_errors: relative errors of the ranges, an array for each frame.
+    pitch_errors: degrees, one for each frame; NaN if unknown.
+    """
+
+    visible_cells: int = 0
+    correct_cells: int = 0
+    occupied_cells: int = 0
+    occupied_in_view: int = 0
+    unsafe_cells: int = 0
+    rays: int = 0
+    correct_rays: int = 0
+    missed_rays: int = 0
+    range_errors: list[NDArray[np.float64]] = dataclasses.field(default_factory=list)
+    pitch_errors: list[float] = dataclasses.field(default_factory=list)
 
     @property
-    def mean_error(self):
-        """Return the mean relative error of the ranges that are there."""
-        return np.concatenate(self.errors).mean()
+    def mean_error(self) -> float:
+        """Return the mean relative error of the ranges."""
+        return float(np.concatenate(self.range_errors).mean())
 
-    def row(self):
-        """Return the line of a table under HEAD."""
-        told = np.isfinite(self.pitches)
-        pitch = np.median(np.array(self.pitches)[told]) if told.any() else np.nan
-        return (f'{100 * self.right / self.shown:7.2f} % {100 * self.free / self.taken:7.3f} % '
-                f'{100 * self.free / self.viewed:7.3f} % '
-                f'{100 * self.hits / self.rays:7.2f} % {100 * self.missing / self.rays:7.2f} % '
-                f'{100 * np.median(np.concatenate(self.errors)):7.2f} % '
-                f'{100 * self.mean_error:7.2f} % {pitch:+6.2f} in {100 * told.mean():.0f} %')
-
-
-def table(scores):
-    """Return the lines of a table of {name: Score}."""
-    return [f'{"":{NAME}}' + ' '.join(f'{name:>9}' for name in HEAD),
-            *(f'{name:{NAME}}{score.row()}' for name, score in scores.items())]
+    def row(self) -> str:
+        """Return the values as a row of a table under HEADERS."""
+        known = np.isfinite(self.pitch_errors)
+        pitch = np.median(np.array(self.pitch_errors)[known]) if known.any() else np.nan
+        return (f'{100 * self.correct_cells / self.visible_cells:7.2f} % '
+                f'{100 * self.unsafe_cells / self.occupied_cells:7.3f} % '
+                f'{100 * self.unsafe_cells / self.occupied_in_view:7.3f} % '
+                f'{100 * self.correct_rays / self.rays:7.2f} % '
+                f'{100 * self.missed_rays / self.rays:7.2f} % '
+                f'{100 * np.median(np.concatenate(self.range_errors)):7.2f} % '
+                f'{100 * self.mean_error:7.2f} % {pitch:+6.2f} in {100 * known.mean():.0f} %')
 
 
-def calibration_of(camera):
+def table(scores: dict[str, Score]) -> list[str]:
+    """Return the lines of a table with a row for each name and score."""
+    return [f'{"":{NAME_WIDTH}}' + ' '.join(f'{name:>9}' for name in HEADERS),
+            *(f'{name:{NAME_WIDTH}}{score.row()}' for name, score in scores.items())]
+
+
+def calibration_of(camera: PinholeCamera) -> Calibration:
     """Return the Calibration of a street's camera."""
     projection = (camera.fx, 0, camera.cx, 0, 0, camera.fy, camera.cy, 0, 0, 0, 1, 0)
     return Calibration(camera.width, camera.height, (0,) * 9, p=projection)
 
 
-def build(street, pitch_error=0.0, config=CONFIG):
-    """Return the FreeSpace of a street's camera, its pitch wrong by so many rad."""
+def make_estimator(street: SyntheticStreet, pitch_error: float = 0.0,
+                   config: FreeSpaceConfig = CONFIG) -> FreeSpaceEstimator:
+    """Return the estimator for a street's camera, with an error added to the pitch, rad."""
     camera = street.camera
     pose = Pose.from_angles(0, 0, camera.height_m, 0, camera.pitch + pitch_error, 0)
-    return FreeSpace(calibration_of(camera), pose, (camera.width, camera.height), street.labels,
-                     config)
+    return FreeSpaceEstimator(calibration_of(camera), pose, (camera.width, camera.height),
+                              street.labels, config)
 
 
 @dataclasses.dataclass
-class Answer:
-    """What is true of one frame, in the order of a FreeSpace's cells and bearings."""
+class GroundTruth:
+    """The true free space of a frame, for the cells and bearings of an estimator.
 
-    cells: np.ndarray   # 0 or 100
-    shown: np.ndarray   # within SIGHT
-    taken: np.ndarray   # within NEAR
-    viewed: np.ndarray  # inside the picture
-    ranges: np.ndarray
+    cells: states (rows, columns).
+    visible: cells that the scene shows within MAX_RANGE, bool.
+    occupied_near: occupied cells within NEAR_RANGE, bool.
+    in_view: cells inside the image, hidden or not, bool.
+    ranges: (N,) meters, as StreetTruth.scan returns them.
+    """
+
+    cells: NDArray[np.int_]
+    visible: NDArray[np.bool_]
+    occupied_near: NDArray[np.bool_]
+    in_view: NDArray[np.bool_]
+    ranges: NDArray[np.float64]
 
     @classmethod
-    def of(cls, free_space, truth, index):
-        x, y = free_space.grid.centres()
+    def of(cls, estimator: FreeSpaceEstimator, truth: StreetTruth, index: int) -> 'GroundTruth':
+        """Return the ground truth of frame `index`."""
+        x, y = estimator.grid.centers()
         distance = np.hypot(x, y)
-        taken, shown = truth.cells(index, x, y, free_space.grid.resolution)
-        return cls(np.where(taken, 100, 0), shown & (distance <= SIGHT),
-                   taken & (distance <= NEAR), truth.in_view(x, y),
-                   truth.scan(index, free_space.scan.bearings, free_space.scan.range_max))
+        occupied, visible = truth.cells(index, x, y, estimator.grid.resolution)
+        return cls(np.where(occupied, 100, 0), visible & (distance <= MAX_RANGE),
+                   occupied & (distance <= NEAR_RANGE), truth.in_view(x, y),
+                   truth.scan(index, estimator.scan.bearings, estimator.scan.range_max))
 
 
-def measure(score, free_space, answer, labels):
-    """Add to a Score what the labels of a frame lead to."""
-    view = free_space(labels)
-    score.shown += answer.shown.sum()
-    score.right += (view.grid == answer.cells)[answer.shown].sum()
-    score.taken += answer.taken.sum()
-    score.viewed += (answer.taken & answer.viewed).sum()
-    score.free += (view.grid[answer.taken] == 0).sum()
-    # What is met just beyond the sight may be measured before it, and the other way round.
-    known = (answer.ranges <= SIGHT) | np.isinf(answer.ranges)
-    measured, true = view.scan[known], answer.ranges[known]
+def add_frame(score: Score, estimator: FreeSpaceEstimator, truth: GroundTruth,
+              labels: NDArray[np.uint8]) -> None:
+    """Add the free space estimated from a frame's labels to a score."""
+    estimate = estimator(labels)
+    score.visible_cells += truth.visible.sum()
+    score.correct_cells += (estimate.grid == truth.cells)[truth.visible].sum()
+    score.occupied_cells += truth.occupied_near.sum()
+    score.occupied_in_view += (truth.occupied_near & truth.in_view).sum()
+    score.unsafe_cells += (estimate.grid[truth.occupied_near] == 0).sum()
+    # A contact just beyond MAX_RANGE may be measured just before it, and vice versa.
+    known = (truth.ranges <= MAX_RANGE) | np.isinf(truth.ranges)
+    measured, true = estimate.scan[known], truth.ranges[known]
     finite = np.isfinite(true)
     error = np.abs(measured[finite] - true[finite])
-    allowed = np.maximum(0.03 * true[finite],
-                         2 * free_space.ground.pixel_length(true[finite]))
+    tolerance = np.maximum(0.03 * true[finite],
+                           2 * estimator.ground.pixel_length(true[finite]))
     score.rays += known.sum()
-    score.hits += (error < allowed).sum() + np.isinf(measured[~finite]).sum()
-    met = np.isfinite(error)
-    score.missing += (~met).sum()
-    score.pitches.append(np.degrees(view.pitch_error))
-    score.errors.append(error[met] / true[finite][met])
+    score.correct_rays += (error < tolerance).sum() + np.isinf(measured[~finite]).sum()
+    hit = np.isfinite(error)
+    score.missed_rays += (~hit).sum()
+    score.pitch_errors.append(float(np.degrees(estimate.pitch_error)))
+    score.range_errors.append(error[hit] / true[finite][hit])
 
 
 class Trial:
-    """One way to come from frames to free space, and its Score.
+    """One way to get from frames to free space, and its score.
 
-    pitch_error in rad; labels are exact, or those of a Segmenter.
+    pitch_error: added to the true pitch, rad.
+    segmenter: predicts the labels; None uses the exact labels.
     """
 
-    def __init__(self, pitch_error=0.0, config=CONFIG, segmenter=None):
+    def __init__(self, pitch_error: float = 0.0, config: FreeSpaceConfig = CONFIG,
+                 segmenter: Segmenter | None = None) -> None:
         self.pitch_error, self.config, self.segmenter = pitch_error, config, segmenter
         self.score = Score()
+        self.estimator: FreeSpaceEstimator  # of the current street
 
-    def begin(self, street):
-        self.space = build(street, self.pitch_error, self.config)
+    def start(self, street: SyntheticStreet) -> None:
+        """Prepare for the frames of a street."""
+        self.estimator = make_estimator(street, self.pitch_error, self.config)
 
-    def labels_of(self, frame):
+    def labels_of(self, frame: StreetFrame) -> NDArray[np.uint8]:
+        """Return the labels that this trial estimates free space from, (H, W)."""
         if self.segmenter is None:
             return frame.labels
         return self.segmenter(frame.image, confidence=False).labels
 
-    def see(self, frame, answer):
-        measure(self.score, self.space, answer, self.labels_of(frame))
+    def add(self, frame: StreetFrame, truth: GroundTruth) -> None:
+        """Add a frame to the score."""
+        add_frame(self.score, self.estimator, truth, self.labels_of(frame))
 
 
-def run_trials(trials, streets, frames, width, height, first_seed=FIRST_SEED):
-    """Score every Trial on the same `frames` of each of some streets.
+def run_trials(trials: Sequence[Trial], streets: int, frames: int, width: int, height: int,
+               first_seed: int = FIRST_SEED) -> Iterator[tuple[StreetFrame, GroundTruth]]:
+    """Score all trials on the same `frames` frames of each of `streets` streets.
 
-    Yield (StreetFrame, Answer) after each frame. All trials' grids and scans have the same shape.
+    Yield each frame and its ground truth after it is scored. The grids and scans of all trials
+    must have the same shape.
     """
     for seed in range(first_seed, first_seed + streets):
         street = SyntheticStreet(width, height, seed)
-        truth = StreetTruth(street)
+        street_truth = StreetTruth(street)
         for trial in trials:
-            trial.begin(street)
-        for index in range(5, 5 + EVERY * frames, EVERY):
+            trial.start(street)
+        for index in range(5, 5 + FRAME_STEP * frames, FRAME_STEP):
             frame = street.render(index)
-            answer = Answer.of(trials[0].space, truth, index)
+            truth = GroundTruth.of(trials[0].estimator, street_truth, index)
             for trial in trials:
-                trial.see(frame, answer)
-            yield frame, answer
+                trial.add(frame, truth)
+            yield frame, truth

@@ -1,70 +1,81 @@
-"""A calibrated camera: where a pixel looks, and where a direction shows."""
+"""A calibrated camera: the directions that its pixels show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from enet_ros.errors import BadInput
-from enet_ros.freespace.lens import make_lens
+from enet_ros.freespace.distortion import make_distortion
 
-ALONE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What sensor_msgs/CameraInfo says, as plain values with its meanings.
+    """The content of a sensor_msgs/CameraInfo, with the same meanings.
 
-    width and height in pixels of the whole sensor; k (9), r (9) and p (12) row by row; roi
-    (x_offset, y_offset, width, height) in the sensor's pixels, sizes of zero for all of it;
-    binning (x, y), 0 and 1 for none. An r of zeros is that of a camera alone.
+    width, height: of the whole sensor in pixels.
+    k (9), r (9), p (12): matrices in row-major order. Zeros in r mean no rotation.
+    d: the coefficients of distortion_model.
+    roi: (x_offset, y_offset, width, height) in pixels of the sensor; zeros mean the whole sensor.
+    binning: (x, y); 0 and 1 mean none.
     """
 
     width: int
     height: int
-    k: tuple
-    d: tuple = ()
+    k: Sequence[float]
+    d: Sequence[float] = ()
     distortion_model: str = 'plumb_bob'
-    r: tuple = ALONE
-    p: tuple = (0.0,) * 12
-    roi: tuple = (0, 0, 0, 0)
-    binning: tuple = (0, 0)
+    r: Sequence[float] = IDENTITY
+    p: Sequence[float] = (0.0,) * 12
+    roi: tuple[int, int, int, int] = (0, 0, 0, 0)
+    binning: tuple[int, int] = (0, 0)
 
 
 class Camera:
-    """A camera whose images have `width` x `height` pixels, which may be scaled.
+    """Maps between the pixels and the directions of a camera.
 
-    Directions are in the optical frame of the rectified camera (z forward, x right, y down), as
-    those of image_geometry: a `rectified` image has them from P, another from K, D and R. Pixels
-    (u, v) count from the middle of the upper left one.
+    Directions are in the optical frame of the rectified camera (z forward, x right, y down), as in
+    image_geometry. Pixels are (u, v), with (0, 0) at the center of the upper left pixel.
+
+    calibration: raises BadInput if it does not fit the image size or is invalid.
+    width, height: size of the images in pixels, which may be scaled.
+    rectified: use P; otherwise K, D and R.
     """
 
-    def __init__(self, calibration, width, height, rectified):
+    def __init__(self, calibration: Calibration, width: int, height: int,
+                 rectified: bool) -> None:
         self.width, self.height = width, height
         self.matrix = _scale(calibration, width, height) @ _intrinsics(calibration, rectified)
-        self.rotation, self.lens = np.eye(3), make_lens('plumb_bob', ())
-        if not rectified:
+        if rectified:
+            self.rotation = np.eye(3)
+            self.distortion = make_distortion('plumb_bob', ())
+        else:
             self.rotation = _rotation(calibration.r)
-            self.lens = make_lens(calibration.distortion_model, calibration.d)
-        for name in 'KDRP':  # what is not used too: the calibration went wrong
+            self.distortion = make_distortion(calibration.distortion_model, calibration.d)
+        # Values that are not used are checked too: if they are invalid, so is the calibration.
+        for name in 'KDRP':
             values = getattr(calibration, name.lower())
-            _numbers(values, len(values), name)
+            _finite(values, len(values), name)
 
-    def rays(self):
-        """Return the unit direction of each pixel, float (H, W, 3); NaN outside the lens."""
+    def rays(self) -> NDArray[np.float64]:
+        """Return the unit direction of each pixel, (H, W, 3); NaN outside the lens."""
         u, v = np.meshgrid(np.arange(self.width), np.arange(self.height))
-        pixels = np.stack([u, v, np.ones_like(u)], -1) @ np.linalg.inv(self.matrix).T
-        return self.lens.unproject(pixels[..., :2]) @ self.rotation.T
+        points = np.stack([u, v, np.ones_like(u)], -1) @ np.linalg.inv(self.matrix).T
+        return self.distortion.unproject(points[..., :2]) @ self.rotation.T
 
-    def project(self, directions):
+    def project(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the pixels (..., 2) that show directions (..., 3); NaN outside the lens.
 
         They may lie outside the image.
         """
-        points = self.lens.project(directions @ self.rotation)
+        points = self.distortion.project(directions @ self.rotation)
         return points @ self.matrix[:2, :2].T + self.matrix[:2, 2]
 
 
-def _numbers(values, count, name):
+def _finite(values: Sequence[float], count: int, name: str) -> NDArray[np.float64]:
     array = np.asarray(values, float).ravel()
     if len(array) != count or not np.isfinite(array).all():
         raise BadInput(f'camera_info: {name} is {array.tolist()}; it must be {count} finite '
@@ -72,22 +83,23 @@ def _numbers(values, count, name):
     return array
 
 
-def _intrinsics(calibration, rectified):
+def _intrinsics(calibration: Calibration, rectified: bool) -> NDArray[np.float64]:
+    """Return the camera matrix, (3, 3)."""
     if rectified:
-        name, matrix = 'P', _numbers(calibration.p, 12, 'P').reshape(3, 4)[:, :3]
+        name, matrix = 'P', _finite(calibration.p, 12, 'P').reshape(3, 4)[:, :3]
     else:
-        name, matrix = 'K', _numbers(calibration.k, 9, 'K').reshape(3, 3)
+        name, matrix = 'K', _finite(calibration.k, 9, 'K').reshape(3, 3)
     if matrix[0, 0] == 0:
         raise BadInput(f'camera_info: {name}[0] is 0, so the camera is not calibrated; calibrate '
                        'it with camera_calibration')
     if not (matrix[0, 0] > 0 and matrix[1, 1] > 0 and np.array_equal(matrix[2], [0, 0, 1])):
-        raise BadInput(f'camera_info: {name} is {matrix.tolist()}; that is no camera matrix, its '
+        raise BadInput(f'camera_info: {name} is {matrix.tolist()}, which is no camera matrix; its '
                        'focal lengths must be positive and its last row 0 0 1')
     return matrix
 
 
-def _rotation(values):
-    matrix = _numbers(values, 9, 'R').reshape(3, 3)
+def _rotation(values: Sequence[float]) -> NDArray[np.float64]:
+    matrix = _finite(values, 9, 'R').reshape(3, 3)
     if not matrix.any():
         return np.eye(3)
     if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3) or np.linalg.det(matrix) < 0:
@@ -96,23 +108,25 @@ def _rotation(values):
     return matrix
 
 
-def _scale(calibration, width, height):
-    """Return the 3x3 matrix from the sensor's pixels to those of an image of width x height."""
-    x, y, across, down = calibration.roi
-    across, down = across or calibration.width, down or calibration.height
-    if min(across, down, width, height) < 2:
-        raise BadInput(f'camera_info is for {across}x{down} pixels and the image has '
+def _scale(calibration: Calibration, width: int, height: int) -> NDArray[np.float64]:
+    """Return the matrix (3, 3) from pixels of the sensor to those of a width x height image."""
+    x, y, roi_width, roi_height = calibration.roi
+    roi_width, roi_height = roi_width or calibration.width, roi_height or calibration.height
+    if min(roi_width, roi_height, width, height) < 2:
+        raise BadInput(f'camera_info is for {roi_width}x{roi_height} pixels and the image has '
                        f'{width}x{height}; all must be 2 or more, set them in the camera driver')
-    if x < 0 or y < 0 or x + across > calibration.width or y + down > calibration.height:
-        raise BadInput(f'camera_info: its roi {across}x{down} at ({x}, {y}) leaves the '
-                       f'{calibration.width}x{calibration.height} frame; correct it in the camera '
-                       'driver, all zeros mean the whole frame')
-    # The size of an unscaled image; scaling rounds to whole pixels.
-    columns, rows = (size / max(1, step) for size, step in zip((across, down),
-                                                               calibration.binning))
-    if abs(width * rows / columns - height) > 1 and abs(height * columns / rows - width) > 1:
-        raise BadInput(f'camera_info is for images of {columns:g}x{rows:g} pixels, but the labels '
-                       f'have {width}x{height}, another shape; take the camera_info that the '
-                       'segmentation node publishes beside them')
-    sx, sy = width / across, height / down
+    if x < 0 or y < 0 or x + roi_width > calibration.width or y + roi_height > calibration.height:
+        raise BadInput(f'camera_info: its roi {roi_width}x{roi_height} at ({x}, {y}) leaves the '
+                       f'{calibration.width}x{calibration.height} sensor; correct it in the '
+                       'camera driver, all zeros mean the whole sensor')
+    binning_x, binning_y = calibration.binning
+    unscaled_width = roi_width / max(1, binning_x)
+    unscaled_height = roi_height / max(1, binning_y)
+    # A scaled size is rounded to whole pixels.
+    if (abs(width * unscaled_height / unscaled_width - height) > 1
+            and abs(height * unscaled_width / unscaled_height - width) > 1):
+        raise BadInput(f'camera_info is for images of {unscaled_width:g}x{unscaled_height:g} '
+                       f'pixels, but the labels have {width}x{height}, which is another aspect '
+                       'ratio; use the camera_info that the segmentation node publishes')
+    sx, sy = width / roi_width, height / roi_height
     return np.array([[sx, 0, -sx * x], [0, sy, -sy * y], [0, 0, 1]])

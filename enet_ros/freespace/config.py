@@ -1,69 +1,80 @@
-"""The settings of free space."""
+"""The settings of free space estimation, and of the node that publishes it."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from math import ceil, floor, hypot
+from typing import TypeVar
 
 from enet_ros.config import AgeConfig, check, require, setting
 
-LARGEST_GRID = 4_000_000  # cells; their tables and messages take about 100 MB
-MOST_BEARINGS = 4_000  # their tables take about 100 MB
-POSES = ('parameters', 'tf')
-BODIES = (
+T = TypeVar('T')
+
+MAX_CELLS = 4_000_000  # of a grid; its tables and messages take about 100 MB
+MAX_BEARINGS = 4_000   # of a scan; its tables take about 100 MB
+POSE_SOURCES = ('parameters', 'tf')
+OVERHANGING = (
     'car', 'truck', 'bus', 'train', 'caravan', 'trailer', 'motorcycle', 'bicycle', 'bicyclist',
     'rider', 'pedestrian', 'person', 'chair', 'sofa', 'table', 'desk', 'bed', 'night_stand')
 
-live = partial(setting, live=True)
+
+def live(default: T, description: str, **rules: object) -> T:
+    """Return a dataclass field whose new values a running node applies to the next frame."""
+    return setting(default, description, live=True, **rules)
 
 
 @dataclass(frozen=True)
 class CameraConfig:
-    """Where the camera is in the base frame (x forward, y left, z up), and what its images are."""
+    """The camera: its pose in the base frame (x forward, y left, z up) and its images."""
 
-    pose: str = setting('parameters', 'where the pose comes from: these parameters, or tf, the '
-                        "transform from the base frame to the label images' frame", choices=POSES)
-    x: float = live(0.0, 'meters forward', minimum=-100.0, maximum=100.0)
-    y: float = live(0.0, 'meters to the left', minimum=-100.0, maximum=100.0)
-    z: float = live(1.5, 'meters above the ground', minimum=0.01, maximum=100.0)
-    roll: float = live(0.0, 'rad, more than 0 leans to the right', minimum=-3.15, maximum=3.15)
-    pitch: float = live(0.0, 'rad, more than 0 looks down', minimum=-1.58, maximum=1.58)
-    yaw: float = live(0.0, 'rad, more than 0 looks to the left', minimum=-3.15, maximum=3.15)
-    rectified: bool = live(True, 'the images are rectified: P holds; otherwise K and D')
-    max_pose_age_ms: float = live(200.0, 'milliseconds between an image and a moving transform, '
-                                  'at most', minimum=0.0, maximum=10000.0)
-    max_jump: float = live(0.3, 'meters, and rad, that a transform changes between frames, '
-                               'at most', minimum=0.001, maximum=10.0)
+    pose: str = setting('parameters', "source of the camera's pose in the base frame: these "
+                        'parameters, or tf, the transform to the frame_id of the label images',
+                        choices=POSE_SOURCES)
+    x: float = live(0.0, 'position forward in meters', minimum=-100.0, maximum=100.0)
+    y: float = live(0.0, 'position to the left in meters', minimum=-100.0, maximum=100.0)
+    z: float = live(1.5, 'height above the ground in meters', minimum=0.01, maximum=100.0)
+    roll: float = live(0.0, 'roll in rad; positive leans to the right',
+                       minimum=-3.15, maximum=3.15)
+    pitch: float = live(0.0, 'pitch in rad; positive looks down', minimum=-1.58, maximum=1.58)
+    yaw: float = live(0.0, 'yaw in rad; positive looks to the left',
+                      minimum=-3.15, maximum=3.15)
+    rectified: bool = live(True, 'whether the images are rectified: true uses P of camera_info, '
+                           'false K and D')
+    max_pose_age_ms: float = live(200.0, 'with pose tf: largest time between an image and a '
+                                  'moving transform in milliseconds', minimum=0.0, maximum=10000.0)
+    max_jump: float = live(0.3, 'with pose tf: largest change of the pose between frames in '
+                           'meters and rad', minimum=0.001, maximum=10.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True)
 class ClassesConfig:
-    """What the classes mean to somebody who drives."""
+    """Which classes are drivable, which are flat, and which stand on wheels or legs."""
 
-    drivable: tuple = live((), 'names of the classes that one can drive on; empty: as the '
-                           'label map says')
-    flat: tuple = live((), 'names of other classes that are flat ground, not for driving, but '
-                       'hiding nothing; empty: those of usual_flat that the label map has and '
-                       'that are not drivable')
-    usual_flat: tuple = live(('pavement', 'sidewalk', 'terrain'), 'names in lower snake case')
-    bodies: tuple = live(BODIES, 'names in lower snake case of what stands on wheels or legs, '
-                         'with a gap below')
+    drivable: tuple[str, ...] = live((), 'names of the drivable classes; empty: those that the '
+                                     'label map marks as drivable')
+    flat: tuple[str, ...] = live((), 'names of classes of flat ground that is not drivable but '
+                                 'hides nothing; empty: those of default_flat that the label map '
+                                 'has and that are not drivable')
+    default_flat: tuple[str, ...] = live(('pavement', 'sidewalk', 'terrain'),
+                                         'default names of flat classes in lower snake case')
+    overhanging: tuple[str, ...] = live(OVERHANGING, 'names in lower snake case of classes that '
+                                        'stand on wheels or legs, with a gap below them')
 
 
 @dataclass(frozen=True)
 class GroundConfig:
-    """How far the ground is read, and how obstacles stand on it."""
+    """The usable ground, and the gaps below overhanging obstacles."""
 
-    pixel_length: float = live(0.5, 'meters of ground that a pixel covers at most; what is '
-                               'farther away is unknown', minimum=0.01, maximum=10.0)
-    clearance: float = live(0.35, 'meters between the ground and a body on wheels or legs, at '
-                            'most', minimum=0.0, maximum=1.0)
-    span: float = live(3.5, 'meters between points where one body stands, at most; 0: bodies '
-                       'have no gaps below', minimum=0.0, maximum=20.0)
+    pixel_length: float = live(0.5, 'length of ground in one pixel up to which the ground is '
+                               'used, in meters', minimum=0.01, maximum=10.0)
+    clearance: float = live(0.35, 'largest height of the gap below overhanging obstacles in '
+                            'meters', minimum=0.0, maximum=1.0)
+    span: float = live(3.5, 'largest distance between two contact points of one overhanging '
+                       'obstacle in meters; 0: obstacles have no gaps',
+                       minimum=0.0, maximum=20.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
@@ -71,81 +82,85 @@ class GroundConfig:
 class GridConfig:
     """The occupancy grid in the base frame."""
 
-    resolution: float = live(0.1, 'meters, side of a cell', minimum=0.01, maximum=5.0)
-    x_min: float = live(0.0, 'meters, rear edge', minimum=-1000.0, maximum=1000.0)
-    x_max: float = live(15.0, 'meters, front edge', minimum=-1000.0, maximum=1000.0)
-    y_min: float = live(-10.0, 'meters, right edge', minimum=-1000.0, maximum=1000.0)
-    y_max: float = live(10.0, 'meters, left edge', minimum=-1000.0, maximum=1000.0)
+    resolution: float = live(0.1, 'side of a cell in meters', minimum=0.01, maximum=5.0)
+    x_min: float = live(0.0, 'rear edge in meters', minimum=-1000.0, maximum=1000.0)
+    x_max: float = live(15.0, 'front edge in meters', minimum=-1000.0, maximum=1000.0)
+    y_min: float = live(-10.0, 'right edge in meters', minimum=-1000.0, maximum=1000.0)
+    y_max: float = live(10.0, 'left edge in meters', minimum=-1000.0, maximum=1000.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
         for low, high in (('x_min', 'x_max'), ('y_min', 'y_max')):
             require(getattr(self, low) + self.resolution <= getattr(self, high), high,
-                    getattr(self, high), f'it must be a cell or more above {low}')
+                    getattr(self, high), f'it must be at least one cell above {low}')
         rows, columns = self.shape
-        require(rows * columns <= LARGEST_GRID, 'resolution', self.resolution,
-                f'{columns}x{rows} cells are too many, the most is {LARGEST_GRID}; take larger '
-                'cells or other edges')
+        require(rows * columns <= MAX_CELLS, 'resolution', self.resolution,
+                f'the grid would have {columns}x{rows} cells, more than {MAX_CELLS}; use larger '
+                'cells or a smaller area')
 
     @property
-    def shape(self):
-        """Return how many rows, along y, and columns, along x, the grid has."""
-        return tuple(int(ceil(length / self.resolution - 1e-6))
-                     for length in (self.y_max - self.y_min, self.x_max - self.x_min))
+    def shape(self) -> tuple[int, int]:
+        """Return (rows, columns): the cells along y and along x."""
+        return (int(ceil((self.y_max - self.y_min) / self.resolution - 1e-6)),
+                int(ceil((self.x_max - self.x_min) / self.resolution - 1e-6)))
 
     @property
-    def reach(self):
-        """Return how far the farthest corner is from the base frame's origin, meters."""
-        return hypot(max(map(abs, (self.x_min, self.x_max))),
-                     max(map(abs, (self.y_min, self.y_max))))
+    def reach(self) -> float:
+        """Return the distance of the farthest corner from the base frame's origin, meters."""
+        return hypot(max(abs(self.x_min), abs(self.x_max)),
+                     max(abs(self.y_min), abs(self.y_max)))
 
 
 @dataclass(frozen=True)
 class ScanConfig:
-    """The virtual scan about the base frame's origin."""
+    """The virtual laser scan about the base frame's origin."""
 
-    angle_min: float = live(-1.0, 'rad, first bearing', minimum=-3.15, maximum=3.15)
-    angle_max: float = live(1.0, 'rad, last bearing', minimum=-3.15, maximum=3.15)
-    angle_increment: float = live(0.005, 'rad between bearings', minimum=1e-4, maximum=1.0)
-    range_max: float = live(15.0, 'meters at most', minimum=0.1, maximum=1000.0)
+    angle_min: float = live(-1.0, 'first bearing in rad', minimum=-3.15, maximum=3.15)
+    angle_max: float = live(1.0, 'last bearing in rad', minimum=-3.15, maximum=3.15)
+    angle_increment: float = live(0.005, 'step between bearings in rad', minimum=1e-4,
+                                  maximum=1.0)
+    range_max: float = live(15.0, 'largest range in meters; the range of the usable ground '
+                            'limits it further', minimum=0.1, maximum=1000.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
-        require(1 <= self.count <= MOST_BEARINGS, 'angle_increment', self.angle_increment,
-                f'from angle_min to angle_max that makes {self.count} bearings; there must be 1 '
-                f'to {MOST_BEARINGS}')
+        require(1 <= self.count <= MAX_BEARINGS, 'angle_increment', self.angle_increment,
+                f'angle_min to angle_max would have {self.count} bearings; use values that give '
+                f'1 to {MAX_BEARINGS}')
 
     @property
-    def count(self):
-        """Return how many bearings the scan has."""
+    def count(self) -> int:
+        """Return the number of bearings."""
         return floor((self.angle_max - self.angle_min) / self.angle_increment + 1e-6) + 1
 
 
 @dataclass(frozen=True)
 class FusionConfig:
-    """How frames are put together; odds are natural logarithms."""
+    """The fusion of the grids of consecutive frames; log-odds are natural logarithms."""
 
-    enabled: bool = setting(False, 'put the grids of many frames together, by the odometry')
-    taken: float = live(0.9, 'log-odds that a frame adds to a cell that is not drivable',
-                        minimum=0.0, maximum=10.0)
-    free: float = live(0.6, 'log-odds that a frame takes from a cell that is drivable',
+    enabled: bool = setting(False, 'fuse the grids of consecutive frames by odometry')
+    hit: float = live(0.9, 'log-odds that a frame adds to a cell that is not drivable',
+                      minimum=0.0, maximum=10.0)
+    miss: float = live(0.6, 'log-odds that a frame subtracts from a drivable cell',
                        minimum=0.0, maximum=10.0)
-    limit: float = live(3.5, 'log-odds at most, either way', minimum=0.1, maximum=100.0)
-    decided: float = live(0.5, 'log-odds from which a cell is not unknown',
-                          minimum=0.01, maximum=100.0)
-    longest_step: float = live(2.0, 'meters that the base moves between frames, at most; '
-                               'more is a jump, and what was seen before is forgotten',
-                               minimum=0.01, maximum=100.0)
-    max_gap_ms: float = live(200.0, 'milliseconds between an image and the odometry next to it, '
-                             'at most', minimum=0.0, maximum=10000.0)
+    max_log_odds: float = live(3.5, 'largest absolute log-odds of a cell', minimum=0.1,
+                               maximum=100.0)
+    occupied_threshold: float = live(0.5, 'log-odds from which a cell is occupied; at minus this '
+                                     'value or below it is free, in between unknown',
+                                     minimum=0.01, maximum=100.0)
+    max_step: float = live(2.0, 'largest motion of the base between frames in meters; a larger '
+                           'one is a jump of the odometry, and earlier frames are forgotten',
+                           minimum=0.01, maximum=100.0)
+    max_gap_ms: float = live(200.0, 'largest time between an image and the odometry before or '
+                             'after it in milliseconds', minimum=0.0, maximum=10000.0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check(self)
 
 
 @dataclass(frozen=True)
 class FreeSpaceConfig:
-    """The settings of free space."""
+    """The settings of free space estimation."""
 
     camera: CameraConfig = field(default_factory=CameraConfig)
     classes: ClassesConfig = field(default_factory=ClassesConfig)
@@ -154,31 +169,31 @@ class FreeSpaceConfig:
     scan: ScanConfig = field(default_factory=ScanConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         side = 2 * ceil(self.grid.reach / self.grid.resolution)
-        require(not self.fusion.enabled or side * side <= LARGEST_GRID, 'fusion.enabled', True,
-                f'frames are put together in a square around the base, and a grid that reaches '
-                f'{self.grid.reach:.1f} m from it needs one of {side}x{side} cells; the most is '
-                f'{LARGEST_GRID}, take larger cells or nearer edges')
+        require(not self.fusion.enabled or side * side <= MAX_CELLS, 'fusion.enabled', True,
+                f'fusion keeps a square around the base, and a grid that reaches '
+                f'{self.grid.reach:.1f} m from it needs {side}x{side} cells, more than '
+                f'{MAX_CELLS}; use larger cells or a smaller area')
 
 
 @dataclass(frozen=True)
 class LabelInputConfig:
-    """What the free space node listens to."""
+    """The inputs of the free space node."""
 
-    confidence: bool = setting(False, 'wait for the confidence of each label image too, for '
-                               '~/points')
+    confidence: bool = setting(False, 'wait for the confidence image of each label image, which '
+                               '~/points then contains')
 
 
 @dataclass(frozen=True)
 class FreeSpaceNodeConfig(FreeSpaceConfig):
     """The settings of the free space node."""
 
-    base_frame: str = setting('base_link', 'frame of all outputs: x forward, y left, z up, on '
-                              'the ground')
+    base_frame: str = setting('base_link', 'frame of all outputs: x forward, y left, z up, with '
+                              'its origin on the ground')
     input: LabelInputConfig = field(default_factory=LabelInputConfig)
     latency: AgeConfig = field(default_factory=AgeConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(self.base_frame, 'base_frame', self.base_frame, 'name a frame')

@@ -1,43 +1,48 @@
 """The occupancy grid: the ground from above, in square cells."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from enet_ros.freespace.sightlines import TAKEN, UNSEEN
+from enet_ros.freespace.config import GridConfig
+from enet_ros.freespace.ray_casting import CastRays, RayCaster
+from enet_ros.freespace.surface_classes import OCCUPIED, UNKNOWN
 
 
 class Grid:
-    """Says of each cell of the ground whether one can drive there.
+    """Maps cast rays to an occupancy grid in the base frame.
 
-    config is a GridConfig. shape (rows, columns): rows go along y and columns along x, from the
-    corner at `origin` (x, y) in the base frame, metres, as in nav_msgs/OccupancyGrid.
+    Attributes:
+        shape: (rows, columns); rows go along y and columns along x, as in nav_msgs/OccupancyGrid.
+        origin: (x, y) of the corner of the first cell, meters.
+        resolution: side of a cell, meters.
     """
 
-    def __init__(self, sightlines, config):
-        self.resolution, self._sightlines = config.resolution, sightlines
+    def __init__(self, ray_caster: RayCaster, config: GridConfig) -> None:
+        self.resolution, self._ray_caster = config.resolution, ray_caster
         self.origin = config.x_min, config.y_min
         self.shape = rows, columns = config.shape
-        self._samples = sightlines.samples(*self.centres())
-        self._cells = np.flatnonzero(self._samples != sightlines.unseen)
-        self._samples = self._samples.ravel()[self._cells]
+        samples = ray_caster.samples(*self.centers())
+        self._visible_cells = np.flatnonzero(samples != ray_caster.outside)
+        self._samples = samples.ravel()[self._visible_cells]
         self._values = np.empty(rows * columns, np.int8)
 
-    def centres(self):
-        """Return x (columns,) and y (rows, 1) of the cells' middles in the base frame, metres."""
-        rows, columns = self.shape
-        return (self.origin[0] + self.resolution * (np.arange(columns) + 0.5),
-                self.origin[1] + self.resolution * (np.arange(rows)[:, None] + 0.5))
+    def centers(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return x (columns,) and y (rows, 1) of the cell centers in the base frame, meters."""
+        row, column = (np.arange(count, dtype=np.float64) for count in self.shape)
+        return (self.origin[0] + self.resolution * (column + 0.5),
+                self.origin[1] + self.resolution * (row[:, None] + 0.5))
 
-    def fill(self, sight):
-        """Return a Sight as int8 (rows, columns): -1 unknown, 0 drivable, 100 not.
+    def fill(self, rays: CastRays) -> NDArray[np.int8]:
+        """Return the state of each cell, (rows, columns): FREE, OCCUPIED or UNKNOWN.
 
-        The array is written over by the next call.
+        The next call overwrites the array.
         """
-        self._values[:] = UNSEEN
-        self._values[self._cells] = sight.states.take(self._samples, mode='clip')
-        # What is narrower than a cell may stand beside all middles: half a cell into it.
-        met = sight.obstacles
-        xy = self._sightlines.points(met.line, met.range + self.resolution / 2)
+        self._values[:] = UNKNOWN
+        self._values[self._visible_cells] = rays.states.take(self._samples, mode='clip')
+        # An obstacle narrower than a cell can miss all centers: mark half a cell behind contacts.
+        contacts = rays.obstacles
+        xy = self._ray_caster.points(contacts.ray, contacts.range + self.resolution / 2)
         column, row = np.floor((xy - self.origin) / self.resolution).astype(int).T
         inside = (column >= 0) & (column < self.shape[1]) & (row >= 0) & (row < self.shape[0])
-        self._values[row[inside] * self.shape[1] + column[inside]] = TAKEN
+        self._values[row[inside] * self.shape[1] + column[inside]] = OCCUPIED
         return self._values.reshape(self.shape)

@@ -1,18 +1,36 @@
-"""The costmap parameters of semantic_segmentation_layer for a model's classes.
+"""Costmap parameters of Nav2's semantic_segmentation_layer for the classes of a model.
 
-That layer takes classes by their exact names, ends its process where it is given none, and reports
-each class of the model that it was not told of.
+The layer matches classes by their exact names. It ends its process if it is given no class, and
+reports each class of the model that has no cost.
 """
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import ClassesConfig
 from enet_ros.freespace.surface_classes import DRIVABLE, FLAT, OBSTACLE, SurfaceClasses
+from enet_ros.labels import LabelSet
 from enet_ros.paths import user_path
 from enet_ros.yaml_data import read_yaml
 
-# Cost of a cell with one observation, and with enough; whether one outdoes all other classes.
-KINDS = {'drivable': (DRIVABLE, 0, 0, 'false'), 'flat': (FLAT, 200, 200, 'false'),
-         'obstacle': (OBSTACLE, 254, 254, 'true')}
+
+class ClassType(NamedTuple):
+    """The costs of a kind of surface.
+
+    base_cost, max_cost: of a cell with one observation, and with samples_to_max_cost of them.
+    dominant: whether one observation outweighs those of all other classes.
+    """
+
+    surface: int
+    base_cost: int
+    max_cost: int
+    dominant: bool
+
+
+CLASS_TYPES = {'drivable': ClassType(DRIVABLE, 0, 0, False),
+               'flat': ClassType(FLAT, 200, 200, False),
+               'obstacle': ClassType(OBSTACLE, 254, 254, True)}
 HEAD = """\
 # Costs for semantic_segmentation_layer by the classes of {model}.
 # Written by: enet nav2-config {model}
@@ -23,6 +41,11 @@ local_costmap:
       global_frame: odom
       robot_base_frame: base_link
       rolling_window: true
+      # Meters. Half of it must reach max_obstacle_distance. Nav2's default of 5, and 3 in
+      # nav2_bringup, end before the nearest ground that the camera sees.
+      width: 20
+      height: 20
+      resolution: 0.1
       track_unknown_space: true
       plugins: [semantic_layer, inflation_layer]
       inflation_layer:
@@ -30,103 +53,117 @@ local_costmap:
       semantic_layer:
         plugin: semantic_segmentation_layer::SemanticSegmentationLayer
         enabled: true
+        # Labels, confidence and points of a frame have equal stamps. The approximate matching that
+        # is the default on Jazzy and later can combine different frames, up to 100 ms apart.
+        # Humble always matches exactly and ignores this.
+        use_approximate_time_sync: false
         observation_sources: camera
         camera:
           segmentation_topic: /segmentation_node/label
           confidence_topic: /segmentation_node/confidence
           labels_topic: /segmentation_node/label_info
           pointcloud_topic: /freespace_node/ground_points
-          # From the base frame's origin, metres.
+          # Meters from the origin of the base frame.
           max_obstacle_distance: 8.0
           min_obstacle_distance: 0.1
-          # Seconds that an observation counts.
+          # Seconds after which an observation is discarded.
           tile_map_decay_time: 2.0
-          # Of the pixels in one cell, take that of the highest cost.
+          # Of the pixels in one cell, use the one with the highest cost.
           use_cost_selection: true
           class_types: [{types}]
 """
-TYPE = """\
-          {kind}:
+CLASS_TYPE = """\
+          {name}:
             classes: [{classes}]
-            base_cost: {base}
-            max_cost: {most}
+            base_cost: {base_cost}
+            max_cost: {max_cost}
             mark_confidence: 0
             samples_to_max_cost: 1
             dominant_priority: {dominant}
 """
 
 
-def costmap_yaml(model, labels, classes=None):
-    """Return the YAML text for a model's LabelSet; classes is a ClassesConfig, or None."""
+def costmap_yaml(model: str, labels: LabelSet, classes: ClassesConfig | None = None) -> str:
+    """Return the YAML text of the parameters for the classes of a model."""
     classes = classes or ClassesConfig()
-    kinds = SurfaceClasses(labels, classes.drivable, classes.flat, classes.usual_flat).kinds
-    names = {kind: [name for place, name in enumerate(labels.names) if kinds[place] == value]
-             for kind, (value, *_) in KINDS.items()}
-    names = {kind: known for kind, known in names.items() if known}  # an empty type is an error
-    return HEAD.format(model=model, types=', '.join(names)) + ''.join(
-        TYPE.format(kind=kind, classes=', '.join(map(_quoted, known)), base=base, most=most,
-                    dominant=dominant)
-        for kind, known in names.items() for _, base, most, dominant in [KINDS[kind]])
+    surfaces = SurfaceClasses(labels, classes.drivable, classes.flat,
+                              classes.default_flat).surfaces
+    blocks = {}
+    for name, class_type in CLASS_TYPES.items():
+        members = [label for id_, label in enumerate(labels.names)
+                   if surfaces[id_] == class_type.surface]
+        if members:  # a type without classes is an error in the layer
+            blocks[name] = CLASS_TYPE.format(
+                name=name, classes=', '.join(map(_quoted, members)),
+                base_cost=class_type.base_cost, max_cost=class_type.max_cost,
+                dominant=str(class_type.dominant).lower())
+    return HEAD.format(model=model, types=', '.join(blocks)) + ''.join(blocks.values())
 
 
-def write_costmap(path, text):
-    """Write a new file; raise BadInput where there is one already, or none can be."""
+def write_costmap(path: str, text: str) -> None:
+    """Write a new file; raise BadInput if it exists or cannot be written."""
     try:
         with open(user_path(path), 'x') as file:
             file.write(text)
     except FileExistsError as error:
-        raise BadInput(f'{path} exists already; remove it, or name another file') from error
+        raise BadInput(f'{path} already exists; remove it, or name another file') from error
     except OSError as error:
         raise BadInput(f'cannot write {path}: {error.strerror}; name another file') from error
 
 
-def check_costmap(path, labels):
-    """Return the class names that a costmap's YAML file gives costs to.
+def check_costmap(path: str, labels: LabelSet) -> list[str]:
+    """Return the names of the classes with a cost in a YAML file of costmap parameters.
 
-    Raise BadInput where they are not exactly those of the LabelSet, each once.
+    Raise BadInput unless each class of the label set has exactly one cost.
     """
     sources = list(_sources(read_yaml(user_path(path))))
     if not sources:
         raise BadInput(f'{path} has no class_types; write the file with enet nav2-config')
-    for where, source in sources:
-        named = []
-        for kind in source['class_types']:
-            if not isinstance(kind, str):
-                raise BadInput(f'{path}: {where}.class_types has {kind!r}; each must be a text')
-            entry = source.get(kind)
-            classes = entry.get('classes') if isinstance(entry, dict) else None
-            if not classes:
-                raise BadInput(f'{path}: {where}.{kind} has no classes; name some, or take it out '
-                               'of class_types')
-            if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
-                raise BadInput(f'{path}: {where}.{kind}.classes is {classes!r}; it must be a list '
-                               "of texts, such as ['Road']")
-            named += classes
-        _compare(f'{path}: {where}', named, labels)
-    return named
+    for name, source in sources:
+        names = _class_names(f'{path}: {name}', source)
+        _compare(f'{path}: {name}', names, labels)
+    return names
 
 
-def _compare(where, named, labels):
-    for name in named:
+def _class_names(where: str, source: Mapping) -> list[str]:
+    """Return the names of the classes in all class types of an observation source."""
+    names: list[str] = []
+    for class_type in source['class_types']:
+        if not isinstance(class_type, str):
+            raise BadInput(f'{where}.class_types has {class_type!r}; each must be a string')
+        entry = source.get(class_type)
+        classes = entry.get('classes') if isinstance(entry, dict) else None
+        if not classes:
+            raise BadInput(f'{where}.{class_type} has no classes; name some, or remove it from '
+                           'class_types')
+        if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+            raise BadInput(f'{where}.{class_type}.classes is {classes!r}; it must be a list of '
+                           "strings, such as ['Road']")
+        names += classes
+    return names
+
+
+def _compare(where: str, names: list[str], labels: LabelSet) -> None:
+    for name in names:
         if name not in labels.names:
-            raise BadInput(f'{where}: class {name!r} is none of {labels.name}, which has '
-                           f'{", ".join(labels.names)}; upper and lower case count')
-        if named.count(name) > 1:
-            raise BadInput(f'{where}: class {name!r} stands in several places; leave one')
-    missing = [name for name in labels.names if name not in named]
+            raise BadInput(f'{where}: class {name!r} is not in label set {labels.name}, which has '
+                           f'{", ".join(labels.names)}; names are case-sensitive')
+        if names.count(name) > 1:
+            raise BadInput(f'{where}: class {name!r} has several costs; keep one')
+    missing = [name for name in labels.names if name not in names]
     if missing:
         raise BadInput(f'{where}: no cost for {", ".join(missing)}; add them to one of the '
                        'class_types')
 
 
-def _sources(tree, where=''):
-    """Yield (dotted name, entries) of each observation source with class types."""
+def _sources(tree: Mapping, path: str = '') -> Iterator[tuple[str, Mapping]]:
+    """Yield (dotted name, parameters) of each observation source with class types."""
     if isinstance(tree.get('class_types'), list):
-        yield where or 'the file', tree
+        yield path or 'the file', tree
     for name, entry in tree.items():
         if isinstance(entry, dict):
-            yield from _sources(entry, f'{where}.{name}' if where else str(name))
+            yield from _sources(entry, f'{path}.{name}' if path else str(name))
 
 
-def _quoted(name):
+def _quoted(name: str) -> str:
     return "'" + name.replace("'", "''") + "'"

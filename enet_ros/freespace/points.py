@@ -1,33 +1,37 @@
-"""Points of contact: where what one cannot drive on stands on the ground, and what it is."""
+"""Contact points: where obstacles and flat ground meet the drivable ground, and their classes."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+from enet_ros.freespace.ray_casting import CastRays
 
 
 @dataclass(frozen=True)
 class ContactPoints:
     """Points on the ground in the base frame.
 
-    xy float32 (N, 2) metres; class_id uint8 (N,); confidence uint8 (N,), 255 x probability, or
-    None where it is not known.
+    xy: (N, 2) meters.
+    class_id: (N,).
+    confidence: (N,) 255 times the probability, or None if unknown.
     """
 
-    xy: np.ndarray
-    class_id: np.ndarray
-    confidence: np.ndarray | None
+    xy: NDArray[np.float32]
+    class_id: NDArray[np.uint8]
+    confidence: NDArray[np.uint8] | None
 
 
-def contact_points(lines, sight, labels, confidence=None):
-    """Return the ContactPoints of a Sight: the borders of the drivable, and obstacles behind them.
+def contact_points(ray_count: int, rays: CastRays, labels: NDArray[np.uint8],
+                   confidence: NDArray[np.uint8] | None = None) -> ContactPoints:
+    """Return the borders of the drivable ground, and the obstacles behind them.
 
-    lines is how many lines of sight there are; labels and confidence are the frame's, uint8
-    (H, W).
+    ray_count: number of rays. labels, confidence: of the frame, (H, W).
     """
-    borders, obstacles = sight.borders, sight.obstacles
-    border_range = np.full(lines, np.nan)
-    border_range[borders.line] = borders.range
-    behind = border_range[obstacles.line] != obstacles.range
+    borders, obstacles = rays.borders, rays.obstacles
+    border_range = np.full(ray_count, np.nan)
+    border_range[borders.ray] = borders.range
+    behind = border_range[obstacles.ray] != obstacles.range
     xy = np.r_[borders.xy, obstacles.xy[behind]]
     pixel = np.r_[borders.pixel, obstacles.pixel[behind]]
     return ContactPoints(xy.astype(np.float32), labels.ravel()[pixel],

@@ -3,8 +3,8 @@
 import os
 
 from enet_ros.errors import BadInput
-from enet_ros.freespace.ground import Pose
-from enet_ros.freespace.moving import PoseWatch
+from enet_ros.freespace.pose import Pose
+from enet_ros.freespace.pose_tracking import PoseTracker
 
 
 def make_pose_source(node, config):
@@ -47,7 +47,7 @@ class TransformPose:
         self._failure = tf2_ros.TransformException
         self._buffer = tf2_ros.Buffer()
         self._listener = tf2_ros.TransformListener(self._buffer, node)
-        self._watch = PoseWatch()
+        self._watch = PoseTracker()
 
     def __call__(self, header, config):
         from rclpy.time import Time
@@ -57,7 +57,7 @@ class TransformPose:
             there = self._buffer.can_transform(*frames, stamp)
             found = self._buffer.lookup_transform(*frames, stamp if there else Time())
         except self._failure as error:
-            self._watch = PoseWatch()
+            self._watch = PoseTracker()
             raise BadInput(f'no transform from {frames[0]} to {frames[1]} '
                            f'({" ".join(str(error).split())}); publish it, or give the pose as '
                            'parameters') from error
@@ -67,7 +67,7 @@ class TransformPose:
                            f'from the image, more than {config.camera.max_pose_age_ms:g}; check '
                            'that it is published, or set camera.max_pose_age_ms')
         shift, turn = found.transform.translation, found.transform.rotation
-        return self._watch.look(
+        return self._watch.update(
             Pose.from_quaternion((shift.x, shift.y, shift.z), (turn.x, turn.y, turn.z, turn.w)),
             config.camera.max_jump)
 

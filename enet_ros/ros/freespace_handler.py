@@ -6,9 +6,9 @@ from std_msgs.msg import Header
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import FreeSpaceConfig
-from enet_ros.freespace.freespace import FreeSpace
-from enet_ros.freespace.fusion import Fusion
-from enet_ros.freespace.horizon import PitchWatch
+from enet_ros.freespace.estimator import FreeSpaceEstimator
+from enet_ros.freespace.fusion import GridFusion
+from enet_ros.freespace.pitch_check import PitchMonitor
 from enet_ros.ros.convert import image_to_plane
 from enet_ros.ros.ground_messages import (
     calibration,
@@ -130,7 +130,7 @@ class Tables:
 
     def __init__(self, key):
         self.key = key
-        self.space = FreeSpace(*key)
+        self.space = FreeSpaceEstimator(*key)
         self._ground_points = None
 
     def ground_points(self, header):
@@ -149,7 +149,7 @@ class Memory:
 
     def __init__(self, key):
         self.key = key
-        self.kerbs = PitchWatch()
+        self.kerbs = PitchMonitor()
         self._fusion = None
         self._frames = 0
 
@@ -165,7 +165,7 @@ class Memory:
         Return the sum, and how the pose jumps.
         """
         if self._fusion is None:
-            self._fusion = Fusion(grid, self.key[1])
+            self._fusion = GridFusion(grid, self.key[1])
         return self._fusion.add(view.grid, *pose), self._fusion.jump
 
 

@@ -6,7 +6,7 @@ from nav_msgs.msg import Odometry
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from enet_ros.errors import BadInput
-from enet_ros.freespace.moving import Track
+from enet_ros.freespace.odometry_buffer import OdometryBuffer
 
 QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -16,7 +16,7 @@ class OdometryTrack:
 
     def __init__(self, node, base_frame):
         self.node, self.base_frame = node, base_frame
-        self.track = Track()
+        self.track = OdometryBuffer()
         self._fault = ''
         self._subscription = node.create_subscription(Odometry, 'odom', self._keep, QOS)
 
@@ -24,7 +24,7 @@ class OdometryTrack:
         """Return x, y and yaw at a stamp; raise BadInput where they cannot be told."""
         if self._fault:
             raise BadInput(self._fault)
-        return self.track.at(_seconds(stamp), longest_gap)
+        return self.track.interpolate(_seconds(stamp), longest_gap)
 
     def close(self):
         self.node.destroy_subscription(self._subscription)
