@@ -1,8 +1,12 @@
-"""A camera for where there is none: the frames of a source as ROS messages."""
+"""A node that plays the frames of a source as a camera does."""
+
+from collections.abc import Iterator
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
@@ -10,6 +14,7 @@ from std_srvs.srv import Trigger
 from enet_ros.config import ReplayConfig
 from enet_ros.errors import BadInput
 from enet_ros.images.open_source import open_source
+from enet_ros.images.source import Source, SourceFrame
 from enet_ros.ros.convert import array_to_image, camera_info_from_pinhole
 from enet_ros.ros.parameters import Parameters
 from enet_ros.ros.spin import spin
@@ -21,21 +26,23 @@ FRAME_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 class ReplayNode(Node):
     """Publishes the frames of a source at a rate, or one by one on request.
 
-    Topics: `~/image` (rgb8), `~/camera_info` where the camera is known, `~/truth` (mono8 class
-    ids) where there are labels; all of one frame with one stamp, the image last.
-    Services (Trigger): `~/next` publishes the next readable frame and answers with its stamp in
-    seconds, or without success and with the reason where there is none; `~/restart` goes back
-    to the first frame, and tries once more to open a source that could not be opened.
+    Topics: `~/image` (rgb8), `~/camera_info` if the camera is known, `~/truth` (mono8 class ids)
+    if there are labels. All messages of one frame have one stamp; the image comes last.
+    Services (Trigger): `~/next` publishes the next readable frame and responds with its stamp in
+    seconds, or without success and with the reason if there is none; `~/restart` goes back to
+    the first frame, and opens a source again that could not be opened.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__('replay_node')
         self.parameters = Parameters(self, ReplayConfig)
-        self.source = self.frames = self.timer = None
+        self.source: Source | None = None
+        self.frames: Iterator[SourceFrame] = iter(())
+        self.timer: Timer | None = None
         self.rate = 0.0
-        self.outputs = {}
-        self.published = self.unreadable = 0
-        self.reported = set()
+        self.outputs: dict[str, Publisher] = {}
+        self.published = self.unreadable = self.published_before = 0
+        self.reported: set[str] = set()
         self.diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.restart()
         self.create_service(Trigger, '~/next', self._on_next)
@@ -43,37 +50,39 @@ class ReplayNode(Node):
         self._every_second()
         self.create_timer(1.0, self._every_second)
 
-    def restart(self):
-        """Go to the first frame, opening the source where that is still to be done."""
-        self.stopped = None  # (level, reason) once there are no more frames
+    def restart(self) -> None:
+        """Go to the first frame; open the source if it is not open."""
+        # (level, reason) once there are no more frames
+        self.stopped: tuple[bytes, str] | None = None
         try:
             if self.source is None:
-                self._open(self.parameters.read())
-            self._begin()
+                self.source = self._open(self.parameters.read())
+            self._begin(self.source)
         except BadInput as error:
             self._stop(DiagnosticStatus.ERROR, str(error))
 
-    def close(self):
-        """Let go of the source."""
+    def close(self) -> None:
+        """Close the source."""
         if self.source is not None:
             self.source.close()
 
-    def _open(self, config):
-        self.source = open_source(config.source, width=config.width, height=config.height,
+    def _open(self, config: ReplayConfig) -> Source:
+        source = open_source(config.source, width=config.width, height=config.height,
                                   seed=config.seed)
         topics = {'image': Image}
-        if self.source.camera is not None:
+        if source.camera is not None:
             topics['camera_info'] = CameraInfo
-        if self.source.labeled:
+        if source.labeled:
             topics['truth'] = Image
         for topic, kind in topics.items():
             self.outputs[topic] = self.create_publisher(kind, f'~/{topic}', FRAME_QOS)
+        return source
 
-    def _begin(self):
-        self.frames = iter(self.source)
+    def _begin(self, source: Source) -> None:
+        self.frames = iter(source)
         self.published_before = self.published
 
-    def _stop(self, level, reason):
+    def _stop(self, level: bytes, reason: str) -> None:
         self.stopped = level, reason
         # rclpy wants a line of its own for each severity.
         if level == DiagnosticStatus.OK:
@@ -81,8 +90,8 @@ class ReplayNode(Node):
         else:
             self.get_logger().error(reason)
 
-    def _advance(self):
-        """Publish one frame and return its header, or None where it is unreadable or the end."""
+    def _advance(self) -> Header | None:
+        """Publish one frame; return its header, or None if it is unreadable or the end."""
         try:
             return self._publish(next(self.frames))
         except BadInput as error:
@@ -91,55 +100,57 @@ class ReplayNode(Node):
             self._end(self.parameters.read())
         return None
 
-    def _publish(self, frame):
+    def _publish(self, frame: SourceFrame) -> Header:
         header = Header(stamp=self.get_clock().now().to_msg(),
                         frame_id=self.get_parameter('frame_id').value)
         if frame.truth is not None:
             self.outputs['truth'].publish(array_to_image(frame.truth, 'mono8', header))
-        if self.source.camera is not None:
+        if self.source is not None and self.source.camera is not None:
             info = camera_info_from_pinhole(self.source.camera, header)
             self.outputs['camera_info'].publish(info)
         self.outputs['image'].publish(array_to_image(frame.image, 'rgb8', header))
         self.published += 1
         return header
 
-    def _skip(self, reason):
+    def _skip(self, reason: str) -> None:
         self.unreadable += 1
-        if reason not in self.reported:  # else a loop would say it again and again
+        if reason not in self.reported:  # once, not in every loop
             self.reported.add(reason)
             self.get_logger().warning(f'frame skipped: {reason}')
 
-    def _end(self, config):
+    def _end(self, config: ReplayConfig) -> None:
         if self.published == self.published_before:
             self._stop(DiagnosticStatus.ERROR, f'source {config.source!r} has no readable frame; '
                        'see the warnings before, then call ~/restart')
-        elif config.loop:
-            self._begin()
+        elif config.loop and self.source is not None:
+            self._begin(self.source)
         else:
             self._stop(DiagnosticStatus.OK, f'source {config.source!r} has ended')
 
-    def _tick(self):
+    def _tick(self) -> None:
         if self.stopped is None:
             self._advance()
 
-    def _on_next(self, request, response):
+    def _on_next(self, request: Trigger.Request,
+                 response: Trigger.Response) -> Trigger.Response:
         header = None
         while header is None and self.stopped is None:
             header = self._advance()
         response.success = header is not None
         if header is None:
-            response.message = self.stopped[1]
+            response.message = self.stopped[1] if self.stopped else ''
         else:
             response.message = f'{header.stamp.sec}.{header.stamp.nanosec:09d}'
         return response
 
-    def _on_restart(self, request, response):
+    def _on_restart(self, request: Trigger.Request,
+                    response: Trigger.Response) -> Trigger.Response:
         self.restart()
         response.success = self.stopped is None
         response.message = '' if self.stopped is None else self.stopped[1]
         return response
 
-    def _every_second(self):
+    def _every_second(self) -> None:
         try:
             self._keep_rate(self.parameters.read().rate_hz)
         except BadInput as error:
@@ -156,7 +167,7 @@ class ReplayNode(Node):
         array.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics.publish(array)
 
-    def _keep_rate(self, rate):
+    def _keep_rate(self, rate: float) -> None:
         """Follow the parameter rate_hz."""
         if rate == self.rate:
             return
@@ -166,5 +177,5 @@ class ReplayNode(Node):
         self.rate = rate
 
 
-def main():
+def main() -> int:
     return spin(ReplayNode)
