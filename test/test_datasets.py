@@ -179,7 +179,7 @@ def test_resized_frames(tmp_path):
 
 # CamVid
 
-def test_camvid_keeps_its_ids_and_maps_void_to_unlabelled(tmp_path):
+def test_camvid_keeps_its_ids_and_maps_void_to_unlabeled(tmp_path):
     frames = make('camvid', tmp_path).splits['train']
     image, labels = frames[0]
     stored = cv2.imread(str(tmp_path / 'trainannot/frame0.png'), cv2.IMREAD_UNCHANGED)
