@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from enet_ros.models.registry import ARCHITECTURES
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / 'enet_ros'
 
@@ -78,6 +80,23 @@ def test_extras_are_imported_where_they_are_used(path):
                if isinstance(node, (ast.Import, ast.ImportFrom))]
     loaded = {name.split('.')[0] for name in _imports(ast.Module(at_load, []))}
     assert not loaded & EXTRAS
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_architectures_are_known_to_the_models_only(path):
+    """Other modules ask the registry; they name no network class and compare no name with one."""
+    if path.parent.name == 'models':
+        return
+    tree = ast.parse(path.read_text())
+    classes = {architecture.network.__name__ for architecture in ARCHITECTURES.values()}
+    imported = {alias.name for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert not imported & classes
+    assert not {f'enet_ros.models.{name}' for name in ARCHITECTURES} & set(_imports(tree))
+    compared = {part.value for node in ast.walk(tree) if isinstance(node, ast.Compare)
+                for side in (node.left, *node.comparators) for part in ast.walk(side)
+                if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+    assert not compared & ARCHITECTURES.keys()
 
 
 def test_the_core_loads_without_ros():

@@ -32,7 +32,7 @@ from enet_ros.benchmark.measure import (
     warm_up,
 )
 from enet_ros.benchmark.networks import load_networks, street_frames
-from enet_ros.benchmark.paper import ABSTRACT_SPEED_RATIO
+from enet_ros.benchmark.paper import SLOWDOWNS, SUBJECT
 from enet_ros.benchmark.pipeline import (
     CAMERA_SIZE,
     ENET_ROS,
@@ -142,10 +142,10 @@ class Comparison:
         self._start = clock()
         self._status = StatusLine()
         self._networks = load_networks(model)
-        self._others = [name for name in self._networks if name != 'enet']
+        self._others = [name for name in self._networks if name != SUBJECT]
         # A folder of its own, because the graphs of all these sizes would fill the user's.
         self._cache = tempfile.TemporaryDirectory(prefix='enet_benchmark_')
-        unavailable = unavailable_engines(*self._networks['enet'], self._cache.name)
+        unavailable = unavailable_engines(*self._networks[SUBJECT], self._cache.name)
         for name in names:
             if name in unavailable:
                 raise BadInput(unavailable[name])
@@ -154,7 +154,7 @@ class Comparison:
         self._engines = engine_candidates(names, compiled, self._cache.name)
         self.results: Results = {
             'command': '', 'model': str(model), 'machine': describe_machine(), 'threads': threads,
-            'default_engine': default_engine(*self._networks['enet'], names),
+            'default_engine': default_engine(*self._networks[SUBJECT], names),
             'sizes': [], 'pipeline': None, 'startup': [],
             'skipped': [{'name': name, 'reason': reason} for name, reason in unavailable.items()],
             'seconds': None,
@@ -201,7 +201,7 @@ class Comparison:
         frames = street_frames(width, height, FRAMES)
         costs = {name: cost_of(network, width, height)
                  for name, (network, _) in self._networks.items()}
-        loaded = self._load('enet', self._enet_candidates(), frames[0])
+        loaded = self._load(SUBJECT, self._enet_candidates(), frames[0])
         for architecture in self._others:
             slowdown = _expected_slowdown(architecture, costs)
             candidates = self._other_candidates(architecture, loaded, slowdown, size)
@@ -253,8 +253,8 @@ class Comparison:
         seconds = {}
         for engine in self._engines:
             precision = engine.name.split()[2]
-            if precision in self._plan.other_precisions and ('enet', engine.name) in loaded:
-                seconds[engine.name] = loaded['enet', engine.name].frame_s * slowdown
+            if precision in self._plan.other_precisions and (SUBJECT, engine.name) in loaded:
+                seconds[engine.name] = loaded[SUBJECT, engine.name].frame_s * slowdown
         slow = slow_precisions(seconds, SLOW_S)
         for name, faster in slow.items():
             self._skip(f'{architecture} at {size} on {name}',
@@ -271,13 +271,13 @@ class Comparison:
         for candidate in candidates:
             self._status.step(f'{width}x{height}: {architecture} on {candidate.name}')
             name = candidate.name
-            if architecture != 'enet':
+            if architecture != SUBJECT:
                 name = f'{architecture} on {name}'
             try:
                 run = candidate.load(*self._networks[architecture], width, height, self._threads)
                 # One frame of SegNet may take very long, and only ENet's frame_s is used.
                 frame_s = warm_up(run, frame, self._plan.turn_s,
-                                  2 if architecture == 'enet' else 1, self._clock)
+                                  2 if architecture == SUBJECT else 1, self._clock)
             except BadInput as error:
                 self._skip(name, str(error))
             except Exception as error:
@@ -293,7 +293,7 @@ class Comparison:
     def _expected_seconds(self, loaded: Mapping[Key, LoadedCandidate], slowdown: float,
                           candidates: Sequence[Candidate]) -> float:
         """Return about how many seconds the candidates take to load and run."""
-        frame_s = loaded['enet', plain_pytorch().name].frame_s * slowdown
+        frame_s = loaded[SUBJECT, plain_pytorch().name].frame_s * slowdown
         return frame_s * len(candidates) * (2 + min(self._plan.rounds, MIN_ROUNDS))
 
     # Pipeline
@@ -313,7 +313,7 @@ class Comparison:
         """Measure the pipeline of a camera image with the default engine."""
         engine = self.results['default_engine']
         frames = [frame[:, :, ::-1].copy() for frame in street_frames(*CAMERA_SIZE, FRAMES)]
-        candidates = pipeline_candidates(*self._networks['enet'], engine, self._threads,
+        candidates = pipeline_candidates(*self._networks[SUBJECT], engine, self._threads,
                                          frames[0], self._cache.name)
         for run in candidates.values():
             warm_up(run, frames[0], self._plan.turn_s, clock=self._clock)
@@ -333,7 +333,7 @@ class Comparison:
         default, plain = self.results['default_engine'], plain_pytorch().name
         engines = sorted({engine.name for engine in self._engines} - {default})
         last_s = 0.0
-        for architecture, name in [*(('enet', name) for name in (default, *engines, plain)),
+        for architecture, name in [*((SUBJECT, name) for name in (default, *engines, plain)),
                                    *((other, name) for other in self._others
                                      for name in (default, plain))]:
             if any(skipped['name'] == name for skipped in self.results['skipped']):
@@ -376,9 +376,9 @@ def _row(key: Key, candidate: Candidate, measurements: Mapping[Key, Measurement]
     # On a GPU the baseline is the plain network on that GPU, if it was measured.
     plain = measurements.get((architecture, plain_pytorch(candidate.device).name), reference)
     others = {}
-    if architecture == 'enet':
+    if architecture == SUBJECT:
         others = {other: measurements[other, same] for other, same in measurements
-                  if same == name and other != 'enet'}
+                  if same == name and other != SUBJECT}
     direct = None
     if candidate.is_engine and name.startswith('openvino'):
         direct = measurements.get((architecture, direct_openvino(name.split()[2]).name))
@@ -397,9 +397,7 @@ def _row(key: Key, candidate: Candidate, measurements: Mapping[Key, Measurement]
 
 def _expected_slowdown(architecture: str, costs: Mapping[str, Cost]) -> float:
     """Return about how much longer than ENet an architecture takes for a frame."""
-    if architecture == 'segnet':  # its large convolutions run faster than their number suggests
-        return ABSTRACT_SPEED_RATIO
-    return costs[architecture].gflops / costs['enet'].gflops
+    return SLOWDOWNS.get(architecture, costs[architecture].gflops / costs[SUBJECT].gflops)
 
 
 def _cost_data(cost: Cost) -> NetworkCost:

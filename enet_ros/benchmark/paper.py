@@ -17,6 +17,8 @@ class PaperCost:
     fp16_mb: float
 
 
+SUBJECT, BASELINE = 'enet', 'segnet'  # names in the registry of architectures
+
 COSTS = {
     'enet': PaperCost(3.83, 0.37, 0.7),
     'segnet': PaperCost(286.03, 29.46, 56.2),
@@ -37,6 +39,10 @@ TIMES_NOTE = ("The paper's times are an unverified transcription of its tables, 
 
 # SegNet relative to ENet, from the abstract.
 ABSTRACT_SPEED_RATIO, ABSTRACT_GFLOPS_RATIO, ABSTRACT_PARAMETER_RATIO = 18, 75, 79
+
+# Time of a frame relative to ENet, if it is not about the ratio of the operations: SegNet's large
+# convolutions run faster than their number suggests.
+SLOWDOWNS = {BASELINE: ABSTRACT_SPEED_RATIO}
 
 GFLOPS_NOTE = (
     'The convolutions are counted, two operations per multiply-add. ENet then has 3.40 GFLOPs at '

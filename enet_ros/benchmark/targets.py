@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from enet_ros.benchmark.paper import BASELINE, SUBJECT
 from enet_ros.benchmark.results import Results
 
 SIZE = 640, 360
@@ -26,16 +27,16 @@ class Target:
 def targets(results: Results) -> list[Target]:
     """Return the Targets of the default engine on the CPU."""
     rows = [row for size in results['sizes'] if (size['width'], size['height']) == SIZE
-            for row in size['rows'] if row['architecture'] == 'enet']
+            for row in size['rows'] if row['architecture'] == SUBJECT]
     default = results['default_engine']
     default_row = next((row for row in rows if row['name'] == default), None)
     startup = next((row for row in results['startup']
-                    if row['architecture'] == 'enet' and row['name'] == default), None)
+                    if row['architecture'] == SUBJECT and row['name'] == default), None)
     over_direct = [(row['speedup_over_direct_openvino'], row['name']) for row in rows
                    if row['speedup_over_direct_openvino'] is not None]
     slowest, slowest_name = min(over_direct, default=(None, ''))
-    over_segnet = [(row['speedup_over']['segnet'], row['name']) for row in rows
-                   if 'segnet' in row['speedup_over'] and row['is_engine']
+    over_segnet = [(row['speedup_over'][BASELINE], row['name']) for row in rows
+                   if BASELINE in row['speedup_over'] and row['is_engine']
                    and 'float32' in row['name']]
     fastest, fastest_name = max(over_segnet, default=(None, ''))
 
