@@ -13,12 +13,14 @@ from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.cost import cost_of
 from enet_ros.models.enet import ENet
+from enet_ros.models.erfnet import ERFNet
 from enet_ros.models.info import describe, stage_costs, text
 from enet_ros.models.segnet import SegNet
 
 
 @pytest.mark.parametrize('network, size', [(ENet, (480, 360)), (ENet, (75, 61)),
-                                           (SegNet, (480, 360)), (SegNet, (75, 61))])
+                                           (SegNet, (480, 360)), (SegNet, (75, 61)),
+                                           (ERFNet, (480, 360)), (ERFNet, (75, 61))])
 def test_stages_are_the_whole_network(network, size):
     with torch.device('meta'):
         network = network(12)
