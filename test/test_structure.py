@@ -105,9 +105,10 @@ def test_the_core_loads_without_ros():
 
 
 # Rooms whose functions are all typed.
-TYPED = ['benchmark', 'cli.py', 'config.py', 'data', 'engines', 'errors.py', 'images',
-         'json_data.py', 'label_yaml.py', 'labels.py', 'latency', 'logger.py', 'models',
-         'paths.py', 'segmenter.py', 'synthetic', 'timing.py', 'training', 'yaml_data.py']
+TYPED = ['benchmark', 'cli.py', 'config.py', 'data', 'engines', 'errors.py', 'evaluation',
+         'freespace', 'images', 'json_data.py', 'label_yaml.py', 'labels.py', 'latency',
+         'logger.py', 'models', 'paths.py', 'segmenter.py', 'synthetic', 'timing.py', 'training',
+         'yaml_data.py']
 
 
 @pytest.mark.skipif(not find_spec('mypy'), reason='needs mypy')
