@@ -12,8 +12,8 @@ from rclpy.time import Time
 from rig import ANSWER_WITHIN, SKIP, DemoFailure, open_rig, percentiles, processor_ms
 from sensor_msgs.msg import Image, LaserScan
 
-from enet_ros.ros.combined_process import INPUTS
 from enet_ros.ros.demo.client import QOS
+from enet_ros.ros.label_stream import INPUTS
 
 CAMERA, SEGMENTATION, FREE_SPACE = 'replay_node', 'segmentation_node', 'freespace_node'
 TOPICS = {'label': (SEGMENTATION, Image), 'scan': (FREE_SPACE, LaserScan)}

@@ -16,13 +16,21 @@ class StageTimer:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.milliseconds: dict[str, float] = {}
+        self._nested = 0.0  # seconds of the stages inside the current one
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time the body of a with statement and add it to the stage's duration."""
-        start = self.clock()
+        """Time the body of a with statement, without the stages inside it.
+
+        The time is added to the stage's duration.
+        """
+        start, outer_nested = self.clock(), self._nested
+        self._nested = 0.0
         yield
-        self.milliseconds[name] = self.milliseconds.get(name, 0.0) + 1e3 * (self.clock() - start)
+        seconds = self.clock() - start
+        own = 1e3 * (seconds - self._nested)
+        self.milliseconds[name] = self.milliseconds.get(name, 0.0) + own
+        self._nested = outer_nested + seconds
 
 
 class RollingWindow:

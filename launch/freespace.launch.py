@@ -7,8 +7,8 @@ from launch_ros.actions import LifecycleNode, Node
 
 from enet_ros.errors import BadInput
 from enet_ros.ros import launch_actions
-from enet_ros.ros.bring_up import bring_up
-from enet_ros.ros.combined_process import INPUTS
+from enet_ros.ros.label_stream import INPUTS
+from enet_ros.ros.lifecycle_launch import start_lifecycle_node
 from enet_ros.ros.parameter_file import write_parameter_file
 from enet_ros.ros.street_camera import StreetCamera
 
@@ -60,7 +60,7 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         parameters=[values['params_file'], overrides],
         remappings=[odom, *((name, f'segmentation_node/{name}') for name in INPUTS)])
     return [*actions, *launch_actions.start_segmentation(context),
-            *bring_up(node, IfCondition(values['autostart']))]
+            *start_lifecycle_node(node, IfCondition(values['autostart']))]
 
 
 def show_camera(context: LaunchContext, camera: StreetCamera) -> list[Action]:

@@ -16,7 +16,7 @@ from enet_ros.freespace.config import FreeSpaceConfig
 from enet_ros.freespace.estimator import FreeSpaceEstimator
 from enet_ros.freespace.pose import Pose
 from enet_ros.ros.convert import array_to_image
-from enet_ros.ros.label_messages import label_map
+from enet_ros.ros.messages import label_map
 
 NODE = '/freespace_node'
 GRID, SCAN, POINTS, GROUND = (f'{NODE}/{topic}'

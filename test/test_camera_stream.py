@@ -1,4 +1,4 @@
-"""A camera's topics, and whether its calibration fits its images."""
+"""The topics of a camera, and whether its calibration fits its images."""
 
 import pytest
 
@@ -7,11 +7,11 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
-from enet_ros.ros.camera_stream import CameraStream, info_fault
+from enet_ros.ros.camera_stream import CameraStream, camera_info_mismatch
 
 
-def camera_of(node, masks=()):
-    return CameraStream(node, '', masks, lambda: 0.0, None)
+def camera_of(node, masks=None):
+    return CameraStream(node, '', masks or {}, lambda: 0.0, read_config=None, on_frame=None)
 
 
 @pytest.mark.parametrize('transport, remaps, topic', [
@@ -21,19 +21,19 @@ def camera_of(node, masks=()):
     ('compressed', {}, '/image/compressed'),
     ('compressed', {'image': '/cam/raw'}, '/cam/raw/compressed'),
     ('compressed', {'image__compressed': '/cam/jpeg'}, '/cam/jpeg')])
-def test_the_topic_is_the_one_that_is_heard(local_node, transport, remaps, topic):
+def test_the_image_topic_follows_remappings(local_node, transport, remaps, topic):
     rules = [part for old, new in remaps.items()
              for part in ('-r', f'{old.replace("__", "/")}:={new}')]
     stream = camera_of(local_node(LifecycleNode, cli_args=['--ros-args', *rules]))
-    stream.open(transport)
-    heard = {each.topic_name for each in stream.node.subscriptions}
-    assert stream.topic == topic and topic in heard
+    stream.start_receiving(transport)
+    subscribed = {each.topic_name for each in stream.node.subscriptions}
+    assert stream.input_topic == topic and topic in subscribed
 
 
-def test_topics_that_cannot_be_leave_nothing_behind(local_node):
+def test_invalid_topics_leave_no_publisher_behind(local_node):
     node = local_node(LifecycleNode)
     with pytest.raises(Exception, match='(?i)topic'):
-        camera_of(node, masks=['road', '3d'])
+        camera_of(node, masks={'road': 3, '3d': 4})
     assert not [each for each in node.publishers if each.topic_name.startswith('/node/mask')]
 
 
@@ -47,15 +47,16 @@ def region(x, y, width, height):
     ({'binning_x': 2, 'binning_y': 2}, (640, 360)),
     ({'binning_x': 2, 'binning_y': 1, 'roi': region(80, 0, 800, 400)}, (400, 400)),
     ({'roi': region(80, 0, 800, 400)}, (400, 200))])
-def test_calibrations_that_fit(info, size):
-    assert info_fault(CameraInfo(width=1280, height=720, **info), *size) == ''
+def test_a_calibration_fits_images_of_its_aspect_ratio(info, size):
+    assert camera_info_mismatch(CameraInfo(width=1280, height=720, **info), *size) == ''
 
 
 @pytest.mark.parametrize('info, size, words', [
-    ({}, (640, 480), 'of 1280x720 pixels and the images of 640x480'),
-    ({}, (640, 720), 'have another shape'),
+    ({}, (640, 480), 'for images of 1280x720 pixels, but the images have 640x480'),
+    ({}, (640, 720), 'another aspect ratio'),
     ({'binning_x': 2, 'binning_y': 1}, (1280, 720), 'of 640x720 pixels'),
     ({'roi': region(1000, 0, 400, 400)}, (400, 400), 'leaves the 1280x720 frame'),
     ({'width': 0}, (640, 360), 'a size is zero')])
-def test_calibrations_that_do_not_fit(info, size, words):
-    assert words in info_fault(CameraInfo(**{'width': 1280, 'height': 720, **info}), *size)
+def test_a_calibration_that_does_not_fit_is_explained(info, size, words):
+    message = CameraInfo(**{'width': 1280, 'height': 720, **info})
+    assert words in camera_info_mismatch(message, *size)

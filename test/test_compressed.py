@@ -8,7 +8,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from enet_ros.errors import BadInput
-from enet_ros.ros.compressed import array_to_jpeg, compressed_to_array
+from enet_ros.ros.convert import array_to_jpeg, compressed_to_array
 
 
 def test_messages_are_decoded_with_the_white_level():

@@ -20,8 +20,8 @@ from enet_ros.images.postprocess import class_mask, colorize, overlay
 from enet_ros.labels import CAMVID
 from enet_ros.ros.convert import array_to_image
 from enet_ros.ros.demo.checks import faults
-from enet_ros.ros.label_messages import label_map as label_map_message
-from enet_ros.ros.label_messages import label_set
+from enet_ros.ros.messages import label_map as label_map_message
+from enet_ros.ros.messages import label_set
 
 RNG = np.random.default_rng(6)
 

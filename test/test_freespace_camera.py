@@ -118,7 +118,7 @@ NAN = float('nan')
     ({'d': (0.1,) * 14, 'distortion_model': 'rational_polynomial'}, 'tilts the sensor'),
     ({'d': (0.1,) * 4, 'distortion_model': 'mirror'}, "unknown distortion_model 'mirror'"),
     ({'r': (2.0, 0, 0, 0, 1, 0, 0, 0, 1)}, 'no rotation'),
-    ({'width': 0}, 'all must be 2 or more'),
+    ({'width': 0}, 'a size is zero'),
     ({'roi': (300, 0, 100, 100)}, 'leaves the 320x240 sensor'),
     ({'width': 320, 'height': 320}, 'another aspect ratio'),
 ])

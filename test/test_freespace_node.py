@@ -62,7 +62,7 @@ def test_every_output_is_that_of_the_core(free_space, probe):
     assert scan.angle_max == pytest.approx(bearings[-1], abs=1e-4)
     assert 0 < scan.range_min < np.nanmin(scan.ranges) < 4.5 < scan.range_max
     told = {entry.key: entry.value for entry in probe.status(NODE).values}
-    assert (told['scan range_min, range_max in metres']
+    assert (told['scan range_min, range_max in meters']
             == f'{scan.range_min:.2f}, {scan.range_max:.2f}')
 
     points = cloud(got[POINTS])[0]
@@ -97,6 +97,26 @@ def test_the_grid_is_latched_and_only_what_is_wanted_is_made(free_space, probe):
     probe.subscribe(OccupancyGrid, GRID, LATCHED)
     probe.wait(lambda: probe.received[GRID], 'the grid for a late subscriber')
     assert stamp(probe.received[GRID][0]) >= last
+
+
+def test_the_geometry_is_reported_before_anybody_subscribes(free_space, probe):
+    _, source = free_space(topics=[])
+    scan = core().scan
+
+    def reported():
+        source.send()
+        return {entry.key: entry.value for entry in probe.status(NODE).values}.get(
+            'scan range_min, range_max in meters')
+
+    assert probe.wait(reported, 'the geometry') == f'{scan.range_min:.2f}, {scan.range_max:.2f}'
+
+    def uncalibrated():
+        messages = source.frame()
+        messages['camera_info'].p = [0.0] * 12
+        source.send(messages)
+        return 'the camera is not calibrated' in probe.status(NODE).message
+
+    probe.wait(uncalibrated, 'the report of an uncalibrated camera')
 
 
 def test_confidence_is_optional(free_space, probe):
@@ -148,7 +168,7 @@ def test_what_is_missing_is_named(start_node, probe):
     says('no label image on /label', 'nobody publishes there')
     for topic, *words in (('label', 'no camera_info', 'nobody publishes on /camera_info'),
                           ('camera_info', 'no label_map', 'nobody publishes on /label_map'),
-                          ('label_map', 'no label_map came on /label_map')):
+                          ('label_map', 'no label_map was received on /label_map')):
         source.advertise([topic])
         source.wait_for_node()
         says(*words)

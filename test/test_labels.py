@@ -34,12 +34,12 @@ def test_topic_names(name, topic):
 @pytest.mark.parametrize('name', ['3d_thing', '道路', '7', '_'])
 def test_names_that_are_not_valid_topics_are_refused(name):
     pytest.importorskip('rclpy', reason='needs ROS 2')
-    from enet_ros.ros.label_messages import masks_of
+    from enet_ros.ros.outputs import mask_topics
     labels = LabelSet('own', (LabelClass('Road', (0, 0, 0)), LabelClass(name, (1, 1, 1))))
     for chosen in ((), ('Road', name)):
         with pytest.raises(BadInput, match=f'output.classes: {name!r} would .* rename it'):
-            masks_of(labels, chosen)
-    assert masks_of(labels, ('Road',)) == {'road': 0}
+            mask_topics(labels, chosen)
+    assert mask_topics(labels, ('Road',)) == {'road': 0}
 
 
 @pytest.mark.parametrize('labels', LABEL_SETS.values(), ids=LABEL_SETS)

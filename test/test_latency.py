@@ -119,7 +119,7 @@ def test_the_size_follows_the_load(active, probe):
                'the small size')
     assert 'network size 64x48' in ' '.join(
         f'{entry.key} {entry.value}' for entry in probe.status(NODE).values)
-    assert 'the network runs at 64x48 now' in node.output()
+    assert 'network size is now 64x48' in node.output()
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
     probe.wait(lambda: camera.stream(0.5, 10) and probe.received[TIMING][-1].network_width == 640,
                'the large size')

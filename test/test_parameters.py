@@ -30,12 +30,12 @@ def change(parameters, name, *value):
 
 
 @pytest.mark.parametrize('value', [5, 0.5, True, 'front', [1, 2], [b'a', b'b']], ids=repr)
-def test_only_lists_of_texts_are_lists(make, value):
+def test_only_lists_of_strings_are_lists(make, value):
     parameters = make()
     result = change(parameters, 'cameras', value)
-    assert not result.successful and 'a list of texts' in result.reason
+    assert not result.successful and 'a list of strings' in result.reason
     assert parameters.read().cameras == ()
-    with pytest.raises(BadInput, match='cameras is .* a list of texts'):
+    with pytest.raises(BadInput, match='cameras is .* a list of strings'):
         make({'cameras': value}).read()
 
 

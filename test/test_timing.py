@@ -15,6 +15,17 @@ def test_a_stage_adds_up_its_durations():
     assert round(timer.milliseconds['publishing']) == 100
 
 
+def test_a_stage_does_not_count_the_stages_inside_it():
+    times = iter([1.0, 1.5, 2.0, 2.25, 3.0, 4.0])
+    timer = StageTimer(lambda: next(times))
+    with timer.stage('publishing'):  # from 1 to 4
+        with timer.stage('postprocessing'):  # from 1.5 to 2
+            pass
+        with timer.stage('postprocessing'):  # from 2.25 to 3
+            pass
+    assert timer.milliseconds == {'postprocessing': 1250, 'publishing': 1750}
+
+
 def test_a_window_with_a_clock_forgets_old_values():
     now = [100.0]
     window = RollingWindow(clock=lambda: now[0])

@@ -1,4 +1,4 @@
-"""The worker takes the newest item of each camera in turn and ends when told to."""
+"""The worker thread: the newest item of each stream in turn, and its end."""
 
 import threading
 from collections import Counter
@@ -12,7 +12,7 @@ PATIENCE = 20.0  # seconds
 
 
 class Handler:
-    """Keeps what it is handed; each item only when the test lets it."""
+    """Records the items that it handles, each when the test allows it."""
 
     def __init__(self):
         self.handled = []
@@ -24,11 +24,11 @@ class Handler:
         self.handled.append((camera, item))
 
     def begun(self):
-        """Wait for the next item to be begun and return it with its camera."""
+        """Wait until the next item is started and return it with its camera."""
         return self.started.get(timeout=PATIENCE)
 
     def finish(self):
-        """Let the item at hand be done."""
+        """Allow the current item to finish."""
         self.allowed.put(None)
 
 
@@ -69,7 +69,7 @@ def test_cameras_take_turns_however_fast_they_send(worker, handler):
     assert set(served.values()) == {10}
 
 
-def test_a_camera_that_was_away_is_next(worker, handler):
+def test_a_camera_served_longest_ago_is_next(worker, handler):
     worker.put('front', 0)
     for turn in range(3):
         handler.begun()
@@ -88,24 +88,24 @@ def test_a_camera_alone_gets_every_turn(worker, handler):
         handler.finish()
 
 
-def test_stop_finishes_the_item_at_hand_and_drops_the_next(handler):
+def test_stop_finishes_the_current_item_and_discards_the_next(handler):
     worker = FairWorker(handler)
-    worker.put('front', 'at hand')
+    worker.put('front', 'current')
     handler.begun()
     worker.put('front', 'waiting')
     worker.put('left', 'waiting')
     stopping = threading.Thread(target=worker.stop)
     stopping.start()
-    while not worker._stopped:  # the order is given before the item is done
+    while not worker._stopped:  # before the current item is done
         stopping.join(0.01)
     handler.finish()
     stopping.join(PATIENCE)
     assert not stopping.is_alive()
-    assert handler.handled == [('front', 'at hand')]
+    assert handler.handled == [('front', 'current')]
     assert worker._thread not in threading.enumerate()
 
 
-def test_a_worker_that_waits_can_be_stopped_at_once(handler):
+def test_an_idle_worker_stops_at_once(handler):
     worker = FairWorker(handler)
     worker.stop()
     assert not worker._thread.is_alive()

@@ -10,8 +10,8 @@ from functools import partial
 
 import cv2
 
+from enet_ros.ros.process import run_nodes
 from enet_ros.ros.segmentation_node import SegmentationNode
-from enet_ros.ros.spin import spin
 
 
 class SlowedEngine:
@@ -37,7 +37,8 @@ class SlowedNode(SegmentationNode):
 
     def on_configure(self, state):
         result = super().on_configure(state)
-        for place, segmenter in enumerate(self.pool.segmenters.values() if self.pool else ()):
+        segmenters = self.resources.pool.segmenters if self.resources else {}
+        for place, segmenter in enumerate(segmenters.values()):
             segmenter.engine = SlowedEngine(segmenter.engine, partial(self._more, place))
         return result
 
@@ -48,4 +49,4 @@ class SlowedNode(SegmentationNode):
 
 if __name__ == '__main__':
     cv2.setNumThreads(1)
-    sys.exit(spin(SlowedNode))
+    sys.exit(run_nodes(SlowedNode))

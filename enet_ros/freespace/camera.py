@@ -33,6 +33,23 @@ class Calibration:
     roi: tuple[int, int, int, int] = (0, 0, 0, 0)
     binning: tuple[int, int] = (0, 0)
 
+    def region(self) -> tuple[int, int, int, int]:
+        """Return x, y, width and height of the region of interest, or of the whole sensor.
+
+        In pixels of the sensor, before binning. Raise BadInput if a size is zero or the region
+        leaves the sensor.
+        """
+        if not (self.width and self.height):
+            raise BadInput(f'camera_info is for {self.width}x{self.height} pixels: a size is '
+                           'zero; set it in the camera driver')
+        x, y, width, height = self.roi
+        width, height = width or self.width, height or self.height
+        if x < 0 or y < 0 or x + width > self.width or y + height > self.height:
+            raise BadInput(f'camera_info: its roi {width}x{height} at ({x}, {y}) leaves the '
+                           f'{self.width}x{self.height} sensor; correct it in the camera driver, '
+                           'all zeros mean the whole sensor')
+        return x, y, width, height
+
 
 class Camera:
     """Maps between the pixels and the directions of a camera.
@@ -110,15 +127,10 @@ def _rotation(values: Sequence[float]) -> NDArray[np.float64]:
 
 def _scale(calibration: Calibration, width: int, height: int) -> NDArray[np.float64]:
     """Return the matrix (3, 3) from pixels of the sensor to those of a width x height image."""
-    x, y, roi_width, roi_height = calibration.roi
-    roi_width, roi_height = roi_width or calibration.width, roi_height or calibration.height
+    x, y, roi_width, roi_height = calibration.region()
     if min(roi_width, roi_height, width, height) < 2:
         raise BadInput(f'camera_info is for {roi_width}x{roi_height} pixels and the image has '
                        f'{width}x{height}; all must be 2 or more, set them in the camera driver')
-    if x < 0 or y < 0 or x + roi_width > calibration.width or y + roi_height > calibration.height:
-        raise BadInput(f'camera_info: its roi {roi_width}x{roi_height} at ({x}, {y}) leaves the '
-                       f'{calibration.width}x{calibration.height} sensor; correct it in the '
-                       'camera driver, all zeros mean the whole sensor')
     binning_x, binning_y = calibration.binning
     unscaled_width = roi_width / max(1, binning_x)
     unscaled_height = roi_height / max(1, binning_y)

@@ -1,37 +1,45 @@
-"""Slow work beside the executor."""
+"""Slow work in a thread, while the node's executor keeps running."""
 
 import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
+from rclpy.node import Node
 from rclpy.task import Future
 
+ResultT = TypeVar('ResultT')
 
-class Background:
-    """Does one slow thing at a time in a thread, while a node's executor goes on."""
 
-    def __init__(self, node):
-        self.node = node
-        self._thread = None
+class BackgroundTask(Generic[ResultT]):
+    """Calls a function in a daemon thread.
 
-    async def do(self, work):
-        """Return what `work()` returns, or raise what it raises.
+    `future` gets its result or exception: `await` it in a callback with a callback group of its
+    own, or call `wait`.
+    """
 
-        The callback that awaits this needs a callback group of its own.
-        """
-        done = Future()
-
-        def run():
-            try:
-                done.set_result(work())
-            except Exception as error:
-                done.set_exception(error)
-            if self.node.context.ok() and self.node.executor is not None:
-                self.node.executor.wake()  # it looks at tasks when it is awake
-
-        self._thread = threading.Thread(target=run, name='background', daemon=True)
+    def __init__(self, node: Node, function: Callable[[], ResultT]) -> None:
+        self.future = Future()
+        self._node, self._function = node, function
+        self._thread = threading.Thread(target=self._run, name='background task', daemon=True)
         self._thread.start()
-        return await done
 
-    def join(self):
-        """Wait for the end of what is being done."""
-        if self._thread is not None:
-            self._thread.join()
+    def wait(self) -> ResultT:
+        """Return the result of the function, or raise its exception.
+
+        Raise KeyboardInterrupt as soon as the node's context is shut down: the thread may be in
+        a native call that nothing can interrupt.
+        """
+        while self._thread.is_alive():
+            self._thread.join(0.05)
+            if not self._node.context.ok():
+                raise KeyboardInterrupt
+        return self.future.result()
+
+    def _run(self) -> None:
+        try:
+            self.future.set_result(self._function())
+        except Exception as error:
+            self.future.set_exception(error)
+        # An executor looks at awaiting callbacks only when it is awake.
+        if self._node.context.ok() and self._node.executor is not None:
+            self._node.executor.wake()

@@ -1,70 +1,77 @@
 """A camera whose images are segmented."""
 
+from collections.abc import Callable, Mapping
+
+from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from enet_ros.config import SegmentationConfig
 from enet_ros.errors import BadInput
-from enet_ros.msg import FrameTiming
-from enet_ros.ros import qos
-from enet_ros.ros.compressed import compressed_to_array
-from enet_ros.ros.convert import image_to_array, seen_size
-from enet_ros.ros.stream import Arrival, Stream
+from enet_ros.ros.convert import compressed_to_array, image_to_array
+from enet_ros.ros.frames import CameraFrame
+from enet_ros.ros.messages import calibration
+from enet_ros.ros.outputs import REPORTS, SegmentedFrame, segmentation_outputs
+from enet_ros.ros.stream import Stream
 
 ASPECT_TOLERANCE = 0.01
 
 
-class CameraStream(Stream):
-    """Receives a camera's images and publishes what is made of them.
+class CameraStream(Stream[SegmentedFrame]):
+    """Receives the images of a camera and publishes the outputs of the segmentation node.
 
-    masks are the topic names of the classes that get one. `arrived(stream, arrival)` is called
-    with each image.
+    masks: {topic name: class id} of the classes that get a mask topic.
+    read_config: returns the current parameters.
+    on_frame: called in the executor's thread with this stream and each image.
     """
 
-    def __init__(self, node, name, masks, clock, arrived):
-        types = {'label': Image, 'confidence': Image, **{f'mask/{mask}': Image for mask in masks},
-                 'camera_info': CameraInfo, 'color': Image, 'overlay': Image,
-                 'overlay/compressed': CompressedImage, 'timing': FrameTiming}
-        super().__init__(node, name, clock, 'image',
-                         {topic: (kind, qos.RESULT) for topic, kind in types.items()})
-        self.arrived = arrived
-        self.camera_info = None
+    def __init__(self, node: LifecycleNode, name: str, masks: Mapping[str, int],
+                 clock: Callable[[], float], read_config: Callable[[], SegmentationConfig],
+                 on_frame: Callable[['CameraStream', CameraFrame], None]) -> None:
+        super().__init__(node, name, clock, 'image', segmentation_outputs(masks), REPORTS)
+        self._read_config, self._on_frame = read_config, on_frame
+        self._camera_info: CameraInfo | None = None
 
-    def open(self, transport):
-        """Start to receive images, raw or compressed."""
-        self.camera_info = None
+    def start_receiving(self, transport: str) -> None:
+        """Subscribe to the images, 'raw' or 'compressed', and to their camera_info."""
+        self._camera_info = None
         self.statistics.restart()
-        kind, topic, self.to_frame = Image, f'{self._prefix}image', image_to_array
+        message_type, topic, self.decode = Image, f'{self._prefix}image', image_to_array
         if transport == 'compressed':
-            kind, self.to_frame = CompressedImage, compressed_to_array
-            # Beside the images, wherever these are remapped to.
+            message_type, self.decode = CompressedImage, compressed_to_array
+            # Next to the raw images, wherever those are remapped to.
             topic = f'{self.node.resolve_topic_name(topic)}/compressed'
-        self._listen(CameraInfo, f'{self._prefix}camera_info', self._keep_info)
-        self.topic = self._listen(kind, topic, self._keep_image)
+        self._subscribe(CameraInfo, f'{self._prefix}camera_info', self._receive_camera_info)
+        self.input_topic = self._subscribe(message_type, topic, self._receive_image)
 
-    def fitting_info(self, width, height):
-        """Return the newest CameraInfo, or None where it does not fit images of a size; warn."""
-        info = self.camera_info
-        fault = info_fault(info, width, height) if info else ''
-        self.statistics.warn('camera_info', fault)
-        return None if fault else info
+    def camera_info_for(self, width: int, height: int) -> CameraInfo | None:
+        """Return the newest CameraInfo, or None if there is none or it does not fit the images.
 
-    def _keep_info(self, message):
-        self.camera_info = message
+        A mismatch becomes a warning in the diagnostics.
+        """
+        info = self._camera_info
+        mismatch = camera_info_mismatch(info, width, height) if info else ''
+        self.statistics.warn('camera_info', mismatch)
+        return None if mismatch else info
 
-    def _keep_image(self, message):
+    def _receive_camera_info(self, message: CameraInfo) -> None:
+        self._camera_info = message
+
+    def _receive_image(self, message: Image | CompressedImage) -> None:
         self.statistics.received()
-        age = self._age(message.header)
-        self.arrived(self, Arrival(message, self.node.parameters.read(), self.clock(), age))
+        age = self._age_on_arrival(message.header)
+        self._on_frame(self, CameraFrame(message, self._read_config(), self.clock(), age))
 
 
-def info_fault(info, width, height):
-    """Return why a CameraInfo does not fit images of a size, or ''."""
+def camera_info_mismatch(info: CameraInfo, width: int, height: int) -> str:
+    """Return why a CameraInfo does not fit images of a size in pixels, or ''."""
     try:
-        across, down = seen_size(info)
+        *_, info_width, info_height = calibration(info).region()
     except BadInput as error:
         return str(error)
-    # More than one sensor pixel in one of the image's, which need not be square.
-    across, down = across // max(info.binning_x, 1), down // max(info.binning_y, 1)
-    if abs(across * height - down * width) > ASPECT_TOLERANCE * down * width:
-        return (f'camera_info is of {across}x{down} pixels and the images of {width}x{height} '
-                'have another shape; calibrate the camera at the size that it sends')
+    info_width //= max(info.binning_x, 1)
+    info_height //= max(info.binning_y, 1)
+    if abs(info_width * height - info_height * width) > ASPECT_TOLERANCE * info_height * width:
+        return (f'camera_info is for images of {info_width}x{info_height} pixels, but the images '
+                f'have {width}x{height}, another aspect ratio; calibrate the camera at the size '
+                'that it sends')
     return ''

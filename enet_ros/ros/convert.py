@@ -1,12 +1,16 @@
-"""Conversions between ROS messages and arrays, without a copy wherever the layout allows it."""
+"""Conversions between image messages and arrays, and of CameraInfo.
+
+Pixels are not copied where their layout allows that.
+"""
 
 import os
 from array import array
 from copy import deepcopy
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from enet_ros.errors import BadInput
@@ -15,9 +19,11 @@ from enet_ros.images.encodings import (
     DecodedImage,
     RawImage,
     check_size,
+    decode_compressed,
     decode_mono8,
     decode_raw,
 )
+from enet_ros.ros.messages import calibration
 from enet_ros.synthetic.pinhole_camera import PinholeCamera
 
 
@@ -38,6 +44,11 @@ def image_to_plane(msg: Image) -> NDArray[np.uint8]:
     Raise BadInput for another encoding, or if size, step and data do not fit together.
     """
     return decode_mono8(_raw_image(msg))
+
+
+def compressed_to_array(msg: CompressedImage, white_level: int = 65535) -> DecodedImage:
+    """Decode a JPEG or PNG sensor_msgs/CompressedImage to BGR as `decode_compressed` does."""
+    return decode_compressed(msg.data, msg.format, white_level)
 
 
 def _raw_image(msg: Image) -> RawImage:
@@ -69,14 +80,14 @@ def _through_cv_bridge(msg: Image) -> NDArray[np.uint8]:
 
 
 # The shape of one pixel in the encodings that are published.
-_PIXEL_SHAPES = {'mono8': (), 'bgr8': (3,), 'rgb8': (3,)}
+_PIXEL_SHAPES: dict[str, tuple[int, ...]] = {'mono8': (), 'bgr8': (3,), 'rgb8': (3,)}
 
 
-def array_to_image(image, encoding, header):
-    """Return a sensor_msgs/Image of `image`, rows tightly packed, under `header` as it is.
+def array_to_image(image: NDArray[np.uint8], encoding: str, header: Header) -> Image:
+    """Return a sensor_msgs/Image with a header; rows are tightly packed.
 
-    uint8 (H, W) as mono8, or (H, W, 3) as bgr8 or rgb8; need not be contiguous. Raise BadInput
-    for anything else.
+    image: uint8 (H, W) for mono8, or (H, W, 3) for bgr8 and rgb8; need not be contiguous.
+    Raise BadInput for anything else.
     """
     if encoding not in _PIXEL_SHAPES:
         raise BadInput(f'cannot make an image of encoding {encoding!r}; '
@@ -85,56 +96,45 @@ def array_to_image(image, encoding, header):
     fits = image.ndim == 2 + len(pixel) and image.shape[2:] == pixel and image.size
     if image.dtype != np.uint8 or not fits:
         raise BadInput(f'cannot make a {encoding} image of {image.dtype} {image.shape}; '
-                       f'give it uint8 (H, W{", 3" if pixel else ""})')
+                       f'it must be uint8 (H, W{", 3" if pixel else ""})')
     height, width = image.shape[:2]
-    # The one fast way in: rclpy walks through bytes and arrays element by element.
+    # rclpy checks bytes and lists element by element, but copies no array.array.
     data = array('B')
-    data.frombytes(memoryview(np.ascontiguousarray(image)))
+    data.frombytes(np.ascontiguousarray(image).data)
     return Image(header=header, height=height, width=width, encoding=encoding, is_bigendian=0,
                  step=len(data) // height, data=data)
 
 
-def seen_size(msg):
-    """Return (width, height) of the part of its frame that a CameraInfo's images show.
-
-    In pixels of the sensor, before binning. Raise BadInput where a size is zero or the region of
-    interest does not lie in the frame.
-    """
-    roi = msg.roi
-    width, height = roi.width or msg.width, roi.height or msg.height
-    if not (msg.width and msg.height):
-        raise BadInput(f'camera_info is of {msg.width}x{msg.height} pixels: a size is zero; set '
-                       'it in the camera driver')
-    if roi.x_offset + width > msg.width or roi.y_offset + height > msg.height:
-        raise BadInput(f'camera_info: its roi {width}x{height} at ({roi.x_offset}, '
-                       f'{roi.y_offset}) leaves the {msg.width}x{msg.height} frame; correct it '
-                       'in the camera driver, all zeros mean the whole frame')
-    return width, height
+def array_to_jpeg(image: NDArray[np.uint8], quality: int, header: Header) -> CompressedImage:
+    """Return a sensor_msgs/CompressedImage of uint8 (H, W, 3) BGR, quality 1-100."""
+    _, jpeg = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    data = array('B')
+    data.frombytes(jpeg.data)
+    return CompressedImage(header=header, format='bgr8; jpeg compressed bgr8', data=data)
 
 
-def scale_camera_info(msg, width, height):
-    """Return the sensor_msgs/CameraInfo of the same camera's image resized to width x height.
+def scale_camera_info(msg: CameraInfo, width: int, height: int) -> CameraInfo:
+    """Return the CameraInfo of the same camera's image resized to width x height pixels.
 
-    K and P then count the resized image's pixels; header, D and R stay. A region of interest is
-    the image that was resized: its offset goes into the principal point, and neither offset nor
-    binning is left in the result. An uncalibrated camera stays one. Raise BadInput where a size
-    is zero or the region does not lie in the camera's frame.
+    K and P are scaled; header, D and R stay. The result has no binning, and the offset of a
+    region of interest moves into the principal point. An uncalibrated camera stays uncalibrated.
+    Raise BadInput if a size is zero or the region leaves the sensor.
     """
     if width <= 0 or height <= 0:
-        raise BadInput(f'cannot scale camera_info to {width}x{height}: a size is zero; ask for a '
+        raise BadInput(f'cannot scale camera_info to {width}x{height}: a size is zero; choose a '
                        'larger one')
-    roi, (seen_width, seen_height) = msg.roi, seen_size(msg)
-    sx, sy = width / seen_width, height / seen_height
-    to_resized = np.array([[sx, 0, -sx * roi.x_offset], [0, sy, -sy * roi.y_offset], [0, 0, 1]])
+    x, y, region_width, region_height = calibration(msg).region()
+    sx, sy = width / region_width, height / region_height
+    to_resized = np.array([[sx, 0, -sx * x], [0, sy, -sy * y], [0, 0, 1]])
 
     scaled = deepcopy(msg)
     scaled.width, scaled.height = width, height
     scaled.k = (to_resized @ np.reshape(msg.k, (3, 3))).ravel()
     scaled.p = (to_resized @ np.reshape(msg.p, (3, 4))).ravel()
-    # More than one sensor pixel in one of the image's: the ratio above holds that already.
+    # sx and sy include the binning.
     scaled.binning_x, scaled.binning_y = min(msg.binning_x, 1), min(msg.binning_y, 1)
     scaled.roi.x_offset = scaled.roi.y_offset = 0
-    if roi.width or roi.height:
+    if msg.roi.width or msg.roi.height:
         scaled.roi.width, scaled.roi.height = width, height
     return scaled
 

@@ -1,88 +1,99 @@
-"""The managed node that turns label images into what planners drive by."""
+"""The lifecycle node that turns label images into free space for planners."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from rclpy.context import Context
 
 from enet_ros.freespace.config import FreeSpaceNodeConfig
 from enet_ros.ros.camera_pose import make_pose_source
-from enet_ros.ros.freespace_handler import FreeSpaceHandler
+from enet_ros.ros.diagnostics import DiagnosticTexts
+from enet_ros.ros.frames import LabelFrame
+from enet_ros.ros.freespace_processor import FreeSpaceProcessor
 from enet_ros.ros.label_stream import LabelStream
-from enet_ros.ros.managed_node import ManagedNode
-from enet_ros.ros.node_diagnostics import Words
+from enet_ros.ros.lifecycle import ManagedNode
 from enet_ros.ros.odometry import OdometryTrack
-from enet_ros.ros.spin import spin
-from enet_ros.ros.worker import FairWorker
+from enet_ros.ros.outputs import FreeSpaceFrame
+from enet_ros.ros.pipeline import FramePipeline
+from enet_ros.ros.process import run_nodes
 
-WORDS = Words('free space', 'finding free space', 'the segmentation node', 'a coarser grid')
+TEXTS = DiagnosticTexts('free space', 'finding free space', 'the segmentation node',
+                        'a coarser grid')
 
 
-class FreeSpaceNode(ManagedNode):
-    """Finds free space in the newest label image and publishes what somebody subscribes to.
+@dataclass
+class FreeSpaceResources:
+    """What a configured free space node has. pipeline: None while the node is inactive."""
 
-    The executor's thread only pairs messages; a worker's does all else.
+    clock: Callable[[], float]
+    stream: LabelStream
+    processor: FreeSpaceProcessor
+    pipeline: FramePipeline[LabelStream, LabelFrame, FreeSpaceFrame] | None = None
+
+
+class FreeSpaceNode(ManagedNode[FreeSpaceNodeConfig, FreeSpaceResources]):
+    """Finds the free space in the newest label image and publishes what has subscribers.
+
+    The executor's thread only groups messages; a worker thread does everything else.
     """
 
-    def __init__(self, **options):
-        super().__init__('freespace_node', FreeSpaceNodeConfig, WORDS, **options)
-        self.diagnostics.present = self._geometry
-        self.stream = self.handler = self.worker = self.pose_of = self.odometry = None
+    def __init__(self, cli_args: list[str] | None = None, context: Context | None = None) -> None:
+        super().__init__('freespace_node', FreeSpaceNodeConfig, TEXTS, cli_args, context)
+        self.diagnostics.current_values = self._geometry_values
 
-    # Life cycle. Each teardown undoes exactly what its set-up did.
-
-    def _configure(self, config):
+    def _create(self, config: FreeSpaceNodeConfig, cleanup: ExitStack) -> FreeSpaceResources:
         clock = self.age_clock()
-        self.pose_of = make_pose_source(self, config)
+        pose_source = make_pose_source(self, config)
+        cleanup.callback(pose_source.close)
+        odometry = None
         if config.fusion.enabled:
-            self.odometry = OdometryTrack(self, config.base_frame)
-        self.stream = LabelStream(self, clock, self._arrived)
-        self.handler = FreeSpaceHandler(self.pose_of, self.odometry, clock, self.get_logger())
-        self.diagnostics.facts = {
+            odometry = OdometryTrack(self, config.base_frame)
+            cleanup.callback(odometry.close)
+        stream = LabelStream(self, clock, self.parameters.read, self._receive)
+        cleanup.callback(stream.destroy)
+        self.diagnostics.settings = {
             'base frame': config.base_frame, 'pose from': config.camera.pose,
-            'frames fused': 'by odometry' if self.odometry else 'no'}
+            'frames fused': 'by odometry' if odometry else 'no'}
+        processor = FreeSpaceProcessor(pose_source, odometry, self.get_logger())
+        return FreeSpaceResources(clock, stream, processor)
 
-    def _start(self, config):
-        self.handler.forget()
-        self.worker = FairWorker(self.handler)
-        self.stream.open(config.input.confidence)
-        self.diagnostics.streams = [self.stream]
+    def _start(self, config: FreeSpaceNodeConfig, resources: FreeSpaceResources,
+               deactivation: ExitStack) -> None:
+        resources.processor.forget()
+        pipeline = FramePipeline(resources.processor, resources.clock, self.get_logger())
+        deactivation.callback(pipeline.stop)
+        resources.pipeline = pipeline
+        deactivation.callback(setattr, resources, 'pipeline', None)
+        deactivation.callback(resources.stream.stop_receiving)
+        resources.stream.start_receiving(config.input.confidence)
+        self.diagnostics.streams = [resources.stream]
 
-    def _stop(self):
-        if self.worker is not None:
-            self.stream.shut()
-            self.worker.stop()
-            self.worker = None
+    def _receive(self, stream: LabelStream, frame: LabelFrame) -> None:
+        if self.resources and self.resources.pipeline:  # not deactivated in the meantime
+            self.resources.pipeline.put(stream, frame)
 
-    def _release(self):
-        for part in (self.pose_of, self.odometry):
-            if part is not None:
-                part.close()
-        if self.stream is not None:
-            self.stream.destroy()
-        self.stream = self.handler = self.pose_of = self.odometry = None
-
-    def _arrived(self, arrival):
-        if self.worker is None:  # it was on its way when the node stopped
-            return
-        limit = arrival.config.latency.max_age_ms
-        if reason := self.stream.admission.on_arrival(arrival.age(arrival.at), limit):
-            self.stream.statistics.dropped(reason)
-        elif self.worker.put(self.stream, arrival):
-            self.stream.statistics.dropped('superseded')
-
-    def _geometry(self):
-        """Return what the newest frame was worked on with, for the diagnostics."""
-        tables, memory = self.handler.tables, self.handler.memory
-        if tables is None or memory is None:
+    def _geometry_values(self) -> dict[str, str]:
+        """Return the geometry of the newest frame for the diagnostics."""
+        if self.resources is None:
             return {}
-        ground, scan = tables.space.ground, tables.space.scan
+        processor = self.resources.processor
+        geometry, history = processor.geometry.newest, processor.history
+        if geometry is None:
+            return {}
+        ground, scan = geometry.space.ground, geometry.space.scan
         x, y, z = ground.pose.position
-        return {'camera at x, y, z in metres': f'{x:.3f}, {y:.3f}, {z:.3f}',
+        pitch_error = history.pitch_monitor.error if history else float('nan')
+        return {'camera at x, y, z in meters': f'{x:.3f}, {y:.3f}, {z:.3f}',
                 'pitch in rad': f'{ground.pose.pitch:.4f}',
-                'pitch too large by the kerbs, rad': f'{memory.kerbs.error:.4f}',
-                'ground is read up to metres': f'{ground.reach:.1f}',
-                'scan range_min, range_max in metres':
+                'pitch error by the curbs in rad': f'{pitch_error:.4f}',
+                'ground is read up to meters': f'{ground.reach:.1f}',
+                'scan range_min, range_max in meters':
                     f'{scan.range_min:.2f}, {scan.range_max:.2f}'}
 
 
-def main():
-    return spin(FreeSpaceNode)
+def main() -> int:
+    return run_nodes(FreeSpaceNode)
 
 
 if __name__ == '__main__':

@@ -1,91 +1,88 @@
-"""A camera's label images, with what belongs to them, and what is made of them."""
+"""The label images of a camera, with the messages that belong to them."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-from nav_msgs.msg import OccupancyGrid
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+from rclpy.lifecycle import LifecycleNode
+from sensor_msgs.msg import CameraInfo, Image
 
+from enet_ros.freespace.config import FreeSpaceNodeConfig
 from enet_ros.msg import LabelMap
 from enet_ros.ros import qos
-from enet_ros.ros.stamp_pairs import StampPairs
-from enet_ros.ros.stream import Arrival, Stream
+from enet_ros.ros.frames import LabelFrame
+from enet_ros.ros.outputs import FREE_SPACE_OUTPUTS, FreeSpaceFrame
+from enet_ros.ros.stamp_synchronizer import StampSynchronizer
+from enet_ros.ros.stream import Stream
 
-OUTPUTS = {'grid': (OccupancyGrid, qos.LATCHED), 'scan': (LaserScan, qos.RESULT),
-           'points': (PointCloud2, qos.RESULT), 'ground_points': (PointCloud2, qos.RESULT)}
-
-
-@dataclass(frozen=True)
-class LabelArrival(Arrival):
-    """A label image with the camera_info and the confidence, or None, of its stamp."""
-
-    camera_info: object
-    confidence: object
-    label_map: object
+INPUTS = 'label', 'confidence', 'camera_info', 'label_map'
 
 
-class LabelStream(Stream):
-    """Pairs label images by their stamps, and publishes the ground that they show.
+class LabelStream(Stream[FreeSpaceFrame]):
+    """Receives label images with the messages of the same stamp, and publishes free space.
 
-    `arrived(arrival)` is called with each LabelArrival.
+    read_config: returns the current parameters.
+    on_frame: called in the executor's thread with this stream and each complete frame.
     """
 
-    def __init__(self, node, clock, arrived):
-        super().__init__(node, '', clock, 'label image', OUTPUTS)
-        self.arrived = arrived
-        self.label_map = None
+    def __init__(self, node: LifecycleNode, clock: Callable[[], float],
+                 read_config: Callable[[], FreeSpaceNodeConfig],
+                 on_frame: Callable[['LabelStream', LabelFrame], None]) -> None:
+        super().__init__(node, '', clock, 'label image', FREE_SPACE_OUTPUTS)
+        self._read_config, self._on_frame = read_config, on_frame
+        self._label_map: LabelMap | None = None
 
-    def open(self, confidence):
-        """Start to receive label images, and their confidence if it is asked for."""
-        self.label_map = None
+    def start_receiving(self, with_confidence: bool) -> None:
+        """Subscribe to the label images and what belongs to them."""
+        self._label_map = None
         self.statistics.restart()
-        kinds = {'label': Image, 'camera_info': CameraInfo}
-        if confidence:
-            kinds['confidence'] = Image
-        self._pairs = StampPairs(kinds, self._lost)
-        self._topics = {topic: self.node.resolve_topic_name(topic)
-                        for topic in (*kinds, 'label_map')}
-        self.topic = self._topics['label']
-        self._listen(LabelMap, 'label_map', self._keep_map, qos.LATCHED)
-        for topic, kind in kinds.items():
-            self._listen(kind, topic, self._keeper(topic))
+        types = {'label': Image, 'camera_info': CameraInfo}
+        if with_confidence:
+            types['confidence'] = Image
+        self._synchronizer = StampSynchronizer(types, self._report_incomplete)
+        self._topics = {'label_map': self._subscribe(LabelMap, 'label_map',
+                                                     self._receive_label_map, qos.LATCHED)}
+        for topic, message_type in types.items():
+            self._topics[topic] = self._subscribe(message_type, topic, self._receiver(topic))
+        self.input_topic = self._topics['label']
 
-    def _keep_map(self, message):
-        self.label_map = message
+    def _receive_label_map(self, message: LabelMap) -> None:
+        self._label_map = message
 
-    def _keeper(self, topic):
-        def keep(message):
+    def _receiver(self, topic: str) -> Callable[[Image | CameraInfo], None]:
+        """Return the callback of a topic that is synchronized by stamps."""
+        def receive(message: Image | CameraInfo) -> None:
             if topic == 'label':
                 self.statistics.received()
-            messages = self._pairs.add(topic, message)
-            if messages:
-                self._keep(**messages)
-        return keep
+            if messages := self._synchronizer.add(topic, message):
+                self._receive_complete(**messages)
+        return receive
 
-    def _keep(self, label, camera_info, confidence=None):
-        self.statistics.warn('pairs')
-        self.statistics.warn('label_map', '' if self.label_map else self._missing('label_map'))
-        age = self._age(label.header)
-        if self.label_map is None:
+    def _receive_complete(self, label: Image, camera_info: CameraInfo,
+                          confidence: Image | None = None) -> None:
+        self.statistics.warn('incomplete')
+        self.statistics.warn('label_map', '' if self._label_map else self._missing('label_map'))
+        age = self._age_on_arrival(label.header)
+        if self._label_map is None:
             self.statistics.dropped('without label_map')
         else:
-            self.arrived(LabelArrival(label, self.node.parameters.read(), self.clock(), age,
-                                      camera_info, confidence, self.label_map))
+            self._on_frame(self, LabelFrame(label, self._read_config(), self.clock(), age,
+                                            camera_info, confidence, self._label_map))
 
-    def _lost(self, messages, overtaken):
+    def _report_incomplete(self, messages: Mapping[str, object], overtaken: bool) -> None:
         if 'label' not in messages:
             return
-        missing = sorted(self._pairs.topics - messages.keys())
+        missing = sorted(self._synchronizer.topics - messages.keys())
         self.statistics.dropped(f'without {" and ".join(missing)}')
         if not overtaken:
-            self.statistics.warn('pairs', '; '.join(map(self._missing, missing)))
+            self.statistics.warn('incomplete', '; '.join(map(self._missing, missing)))
 
-    def _missing(self, topic):
-        """Return why label images are not used for what is missing."""
+    def _missing(self, topic: str) -> str:
+        """Return why label images are not used although they are received."""
         name = self._topics[topic]
         if not self.node.count_publishers(name):
             return (f'no {topic}: nobody publishes on {name}; remap the topic to the '
                     "segmentation node's")
         if topic == 'label_map':
-            return f'no label_map came on {name}; check that its publisher is transient local'
-        return (f'no {topic} with the stamps of the label images comes on {name}; take that of '
-                'the segmentation node')
+            return (f'no label_map was received on {name}; check that its publisher is transient '
+                    'local')
+        return (f'no {topic} with the stamps of the label images is received on {name}; remap '
+                "the topic to the segmentation node's")

@@ -17,7 +17,7 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from enet_ros.errors import BadInput
-from enet_ros.ros.bring_up import bring_up
+from enet_ros.ros.lifecycle_launch import start_lifecycle_node
 from enet_ros.ros.parameter_file import Value, read_parameter_file
 
 CONFIG = Path(get_package_share_directory('enet_ros')) / 'config'
@@ -94,7 +94,7 @@ def start_segmentation(context: LaunchContext, executable: str = 'segmentation_n
         namespace=values['namespace'], output='screen',
         parameters=[values['params_file'], {**model, **simulated_time(context)}, *extra_files],
         remappings=[*topics, *remappings])
-    return bring_up(node, IfCondition(values['autostart']))
+    return start_lifecycle_node(node, IfCondition(values['autostart']))
 
 
 def start_rviz(context: LaunchContext) -> list[Action]:

@@ -17,7 +17,7 @@ from enet_ros.images.open_source import open_source
 from enet_ros.images.source import Source, SourceFrame
 from enet_ros.ros.convert import array_to_image, camera_info_from_pinhole
 from enet_ros.ros.parameters import Parameters
-from enet_ros.ros.spin import spin
+from enet_ros.ros.process import run_nodes
 
 # A reliable publisher serves subscribers of both kinds.
 FRAME_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
@@ -178,4 +178,4 @@ class ReplayNode(Node):
 
 
 def main() -> int:
-    return spin(ReplayNode)
+    return run_nodes(ReplayNode)

@@ -1,4 +1,8 @@
-"""The managed node that turns images of cameras into labels, masks and pictures."""
+"""The lifecycle node that segments the images of cameras."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import cv2
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -7,149 +11,147 @@ from std_srvs.srv import SetBool, Trigger
 from enet_ros.config import SegmentationConfig
 from enet_ros.errors import BadInput
 from enet_ros.latency.model_pool import ModelPool
-from enet_ros.ros.background_task import Background
+from enet_ros.ros.background_task import BackgroundTask
 from enet_ros.ros.camera_stream import CameraStream
-from enet_ros.ros.core_log import CoreLog
-from enet_ros.ros.frame_handler import FrameHandler
-from enet_ros.ros.label_messages import masks_of
-from enet_ros.ros.label_topics import LabelTopics
-from enet_ros.ros.managed_node import ManagedNode
-from enet_ros.ros.node_diagnostics import Words
-from enet_ros.ros.spin import spin
-from enet_ros.ros.worker import FairWorker
+from enet_ros.ros.diagnostics import DiagnosticTexts
+from enet_ros.ros.frames import CameraFrame
+from enet_ros.ros.label_map_publisher import LabelMapPublisher
+from enet_ros.ros.lifecycle import ManagedNode
+from enet_ros.ros.log_forwarder import LogForwarder
+from enet_ros.ros.outputs import SegmentedFrame, mask_topics
+from enet_ros.ros.pipeline import FramePipeline
+from enet_ros.ros.process import run_nodes
+from enet_ros.ros.segmentation_processor import SegmentationProcessor
 
-WORDS = Words('segmentation', 'segmenting', 'the camera',
-              'a smaller network size, latency.adaptive')
+TEXTS = DiagnosticTexts('segmentation', 'segmenting', 'the camera',
+                        'a smaller network size, latency.adaptive')
 
 
-class SegmentationNode(ManagedNode):
-    """Segments the newest images of its cameras and publishes what somebody subscribes to.
+@dataclass
+class SegmentationResources:
+    """What a configured segmentation node has. pipeline: None while the node is inactive."""
 
-    The executor's thread only stores images; a worker's does all else, camera after camera.
+    clock: Callable[[], float]
+    label_map: LabelMapPublisher
+    streams: list[CameraStream]
+    pool: ModelPool
+    processor: SegmentationProcessor
+    pipeline: FramePipeline[CameraStream, CameraFrame, SegmentedFrame] | None = None
+
+
+class SegmentationNode(ManagedNode[SegmentationConfig, SegmentationResources]):
+    """Segments the newest images of its cameras and publishes what has subscribers.
+
+    The executor's thread only stores images; a worker thread does everything else, one camera
+    after another.
     """
 
-    def __init__(self):
-        super().__init__('segmentation_node', SegmentationConfig, WORDS)
-        self.diagnostics.present = self._network_size
-        self.core_log = CoreLog(self.get_logger())
-        self.pool = self.labels = self.handler = self.worker = None
-        self.streams = []
-        self.background = Background(self)
+    def __init__(self) -> None:
+        super().__init__('segmentation_node', SegmentationConfig, TEXTS)
+        self.diagnostics.current_values = self._network_size
         self.create_service(SetBool, '~/enable', self._enable)
-        # A group of its own: images come while it waits.
+        # In a callback group of its own, so that images are received while it waits.
         self.create_service(Trigger, '~/reload', self._reload,
                             callback_group=MutuallyExclusiveCallbackGroup())
 
-    # Life cycle. Each teardown undoes exactly what its set-up did.
-
-    def close(self):
-        super().close()
-        self.background.join()
-
-    def _configure(self, config):
-        self.core_log.open()
-        self.clock = self.age_clock()
-        pool = ModelPool(config, self.clock)
-        masks = masks_of(pool.labels, config.output.classes)
-        self.labels = LabelTopics(self)
+    def _create(self, config: SegmentationConfig, cleanup: ExitStack) -> SegmentationResources:
+        log_forwarder = LogForwarder(self.get_logger())
+        log_forwarder.open()
+        cleanup.callback(log_forwarder.close)
+        clock = self.age_clock()
+        pool = BackgroundTask(self, lambda: ModelPool(config, clock)).wait()
+        masks = mask_topics(pool.labels, config.output.classes)
+        label_map = LabelMapPublisher(self)
+        cleanup.callback(label_map.destroy)
+        streams = []
         for name in config.cameras or ['']:
-            self.streams.append(CameraStream(self, name, masks, self.clock, self._arrived))
-        self._use(pool, config)
+            streams.append(CameraStream(self, name, masks, clock, self.parameters.read,
+                                        self._receive))
+            cleanup.callback(streams[-1].destroy)
+        processor = SegmentationProcessor(pool, streams, self.get_logger())
+        self._show_settings(pool)
+        return SegmentationResources(clock, label_map, streams, pool, processor)
 
-    def _start(self, config):
-        self._announce(config)
-        self.worker = FairWorker(self.handler)
-        for stream in self.streams:
-            stream.open(config.input.transport)
-        self.diagnostics.streams = self.streams
+    def _start(self, config: SegmentationConfig, resources: SegmentationResources,
+               deactivation: ExitStack) -> None:
+        self._publish_label_map(config, resources)
+        pipeline = FramePipeline(resources.processor, resources.clock, self.get_logger())
+        deactivation.callback(pipeline.stop)
+        resources.pipeline = pipeline
+        deactivation.callback(setattr, resources, 'pipeline', None)
+        for stream in resources.streams:
+            deactivation.callback(stream.stop_receiving)
+            stream.start_receiving(config.input.transport)
+        self.diagnostics.streams = resources.streams
 
-    def _use(self, pool, config):
-        """Segment with a model from the next frame on."""
-        self.handler = FrameHandler(pool, masks_of(pool.labels, config.output.classes),
-                                    self.streams, self.clock, self.get_logger())
-        if self.worker is not None:
-            self.worker.handle = self.handler
-        self.pool = pool
-        self.diagnostics.facts = facts = pool.summary()
-        self.diagnostics.error = ''
-        self.get_logger().info(', '.join(f'{name}: {fact}' for name, fact in facts.items()))
-
-    def _stop(self):
-        for stream in self.streams:
-            stream.shut()
-        if self.worker is not None:
-            self.worker.stop()
-            self.worker = None
-
-    def _release(self):
-        for stream in self.streams:
-            stream.destroy()
-        self.streams = []
-        if self.labels is not None:
-            self.labels.destroy()
-        self.pool = self.labels = self.handler = None
-        self.core_log.close()
-
-    # What comes in.
-
-    def _arrived(self, stream, arrival):
-        if self.worker is None:  # it was on its way when the node stopped
+    def _receive(self, stream: CameraStream, frame: CameraFrame) -> None:
+        resources = self.resources
+        if resources is None or resources.pipeline is None:  # deactivated in the meantime
             return
-        self._announce(arrival.config)
-        age = arrival.age(arrival.at)
-        if not self.diagnostics.enabled:
+        self._publish_label_map(frame.config, resources)
+        if self.diagnostics.enabled:
+            resources.pipeline.put(stream, frame)
+        else:
             stream.statistics.dropped('switched off')
-        elif reason := stream.admission.on_arrival(age, arrival.config.latency.max_age_ms):
-            self.handler.drop(stream, arrival, reason)
-        elif self.worker.put(stream, arrival):
-            stream.statistics.dropped('superseded')
 
-    def _announce(self, config):
-        self.labels.announce(self.pool.labels, self.pool.path,
-                             config.output.confidence_threshold)
+    def _publish_label_map(self, config: SegmentationConfig,
+                           resources: SegmentationResources) -> None:
+        pool = resources.pool
+        resources.label_map.publish(pool.labels, pool.path, config.output.confidence_threshold)
 
-    def _enable(self, request, response):
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self.diagnostics.enabled = request.data
         response.success = True
         response.message = 'segmenting' if request.data else 'images are dropped'
         return response
 
-    async def _reload(self, request, response):
-        old = self.pool
+    async def _reload(self, request: Trigger.Request,
+                      response: Trigger.Response) -> Trigger.Response:
+        resources = self.resources
         try:
-            await self._load_beside(old)
+            if resources is None:
+                raise BadInput('there is no model to replace; configure the node')
+            await self._replace_model(resources)
         except Exception as error:  # the model in use stays in use
-            if old is not None and self.pool is old:  # else the node is in no fault
-                self.tell(error, 'cannot reload: ')
+            if resources is not None and self.resources is resources:
+                self.report_error(error, 'cannot reload: ')
             response.success, response.message = False, str(error)
         else:
-            response.success, response.message = True, f'{self.pool.path} is in use'
+            response.success, response.message = True, f'{resources.pool.path} is in use'
         return response
 
-    async def _load_beside(self, old):
-        """Make the model of the present parameters ready, and use it if all goes well."""
-        if old is None:
-            raise BadInput('there is no model to exchange; configure the node')
-        config = self.parameters.read()
-        pool = await self.background.do(lambda: ModelPool(config, self.clock))
-        if self.pool is not old:
+    async def _replace_model(self, resources: SegmentationResources) -> None:
+        """Load the model of the current parameters and use it from the next frame on."""
+        config, old = self.parameters.read(), resources.pool
+        pool = await BackgroundTask(self, lambda: ModelPool(config, resources.clock)).future
+        if self.resources is not resources:
             raise BadInput('the node was cleaned up meanwhile; configure it')
         if pool.labels.names != old.labels.names:
-            raise BadInput(f'the classes of {pool.path} are not those in use, on which topics '
-                           'depend; clean the node up and configure it')
-        self._use(pool, config)
-        if self.worker is not None:  # else nothing can be published before the node starts
-            self._announce(config)
+            raise BadInput(f'the classes of {pool.path} are not those in use, which determine '
+                           'the topics; clean the node up and configure it')
+        resources.pool = pool
+        resources.processor = SegmentationProcessor(pool, resources.streams, self.get_logger())
+        self.diagnostics.error = ''
+        self._show_settings(pool)
+        if resources.pipeline is not None:  # an inactive node cannot publish
+            resources.pipeline.processor = resources.processor
+            self._publish_label_map(config, resources)
 
-    def _network_size(self):
-        width, height = self.pool.segmenter.size
+    def _show_settings(self, pool: ModelPool) -> None:
+        """Log what was requested and what runs, and show it in the diagnostics."""
+        self.diagnostics.settings = settings = pool.summary()
+        self.get_logger().info(', '.join(f'{name}: {value}' for name, value in settings.items()))
+
+    def _network_size(self) -> dict[str, str]:
+        if self.resources is None:
+            return {}
+        width, height = self.resources.pool.segmenter.size
         return {'network size': f'{width}x{height}'}
 
 
-def main():
-    # One thread fewer than OpenCV would take: it shares the cores with the network.
-    cv2.setNumThreads(1)
-    return spin(SegmentationNode)
+def main() -> int:
+    cv2.setNumThreads(1)  # OpenCV shares the cores with the network
+    return run_nodes(SegmentationNode)
 
 
 if __name__ == '__main__':

@@ -1,91 +1,102 @@
-"""One camera of a node: its topics, and what is known of its frames."""
+"""One camera of a node: its topics, and the statistics of its frames."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+from std_msgs.msg import Header
 
 from enet_ros.latency.admission import AdmissionControl
 from enet_ros.latency.clocks import FrameAges
 from enet_ros.ros import qos
-from enet_ros.ros.camera_statistics import CameraStatistics
+from enet_ros.ros.outputs import Output
+from enet_ros.ros.stream_statistics import StreamStatistics
+
+ResultT = TypeVar('ResultT')
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """An image message and the settings when it came.
+class Stream(Generic[ResultT]):
+    """Receives the messages of a camera and publishes the outputs of its frames.
 
-    at: seconds of the clock that ages count in; age_ms: by the image's stamp, so that it is
-    negative where the camera's clock is ahead.
+    name: part of all topics; '' for the one camera without a name.
+    clock: seconds that never go back, in which ages are measured.
+    item: what a frame is called in messages to the user, such as 'image'.
+    outputs: the topics made from the result of a frame.
+    other_topics: further topics to advertise.
     """
 
-    message: object
-    config: object
-    at: float
-    age_ms: float
-
-    def age(self, now):
-        """Return the age in milliseconds at a time of the same clock as `at`."""
-        return max(self.age_ms, 0.0) + 1e3 * (now - self.at)
-
-
-class Stream:
-    """Receives what belongs to a camera and publishes what is made of it.
-
-    name becomes part of all topics; '' is the one camera without a name. item is what one waits
-    for, such as image; outputs are {topic: (message type, QoS)}.
-    """
-
-    def __init__(self, node, name, clock, item, outputs):
+    def __init__(self, node: LifecycleNode, name: str, clock: Callable[[], float], item: str,
+                 outputs: Mapping[str, Output[ResultT]],
+                 other_topics: Mapping[str, Output] | None = None) -> None:
         self.node, self.name, self.clock, self.item = node, name, clock, item
-        self.topic = ''  # on which the items come
-        self.statistics = CameraStatistics()
+        self.outputs = outputs
+        self.input_topic = ''  # full name of the topic of the items
+        self.statistics = StreamStatistics()
         self.admission = AdmissionControl(clock)
+        self.qos_mismatches = qos.MismatchMonitor(node)
         self._prefix = f'{name}/' if name else ''
         self._ages = FrameAges(
             lambda text: node.get_logger().warning(f'{self._prefix}{item}: {text}'))
-        self._subscriptions = []
-        self._publishers = {}
+        self._subscriptions: list[Subscription] = []
+        self._publishers: dict[str, LifecyclePublisher] = {}
         try:
-            for topic, (kind, profile) in outputs.items():
-                self._publishers[topic] = qos.create_watched_publisher(
-                    node, kind, f'~/{self._prefix}{topic}', profile, self._warn_of_qos)
+            for topic, output in {**outputs, **(other_topics or {})}.items():
+                self._publishers[topic] = self.qos_mismatches.create_publisher(
+                    output.message_type, f'~/{self._prefix}{topic}', output.qos)
         except Exception:
             self.destroy()
             raise
 
-    def shut(self):
-        """Receive nothing more."""
+    def stop_receiving(self) -> None:
+        """Destroy the subscriptions."""
         for subscription in self._subscriptions:
             self.node.destroy_subscription(subscription)
         self._subscriptions = []
 
-    def destroy(self):
-        """Undo the constructor."""
+    def destroy(self) -> None:
+        """Destroy the publishers."""
         for publisher in self._publishers.values():
             self.node.destroy_lifecycle_publisher(publisher)
 
-    def wanted(self):
-        """Return the topics that somebody subscribes to."""
+    def subscribed_topics(self) -> set[str]:
+        """Return the topics that have subscribers."""
         return {topic for topic, publisher in self._publishers.items()
                 if publisher.get_subscription_count()}
 
-    def publish(self, messages):
+    def needs_confidence(self, topics: set[str]) -> bool:
+        """Return whether an output in `topics` shows the network's confidence."""
+        return any(output.needs_confidence for topic, output in self.outputs.items()
+                   if topic in topics)
+
+    def make_messages(self, result: ResultT, topics: set[str],
+                      for_people: bool) -> dict[str, object]:
+        """Return the messages of those outputs in `topics` that are for people, or of the others.
+
+        An output without a message for this frame is left out.
+        """
+        messages = {topic: output.make(result) for topic, output in self.outputs.items()
+                    if topic in topics and output.for_people == for_people}
+        return {topic: message for topic, message in messages.items() if message is not None}
+
+    def publish(self, messages: Mapping[str, object]) -> None:
         """Publish messages by topic, in their order."""
         for topic, message in messages.items():
             self._publishers[topic].publish(message)
 
-    def _listen(self, kind, topic, callback, profile=qos.CAMERA):
-        """Subscribe to a topic until `shut`; return the topic's full name."""
-        self._subscriptions.append(qos.create_watched_subscription(
-            self.node, kind, topic, callback, profile, self._warn_of_qos))
-        return self._subscriptions[-1].topic_name
+    def _subscribe(self, message_type: type, topic: str, callback: Callable[..., None],
+                   profile: QoSProfile = qos.CAMERA) -> str:
+        """Subscribe to a topic until `stop_receiving`; return the topic's full name."""
+        subscription = self.qos_mismatches.create_subscription(
+            message_type, topic, callback, profile)
+        self._subscriptions.append(subscription)
+        return subscription.topic_name
 
-    def _age(self, header):
-        """Return the age in milliseconds, by its stamp, of something that has just come."""
+    def _age_on_arrival(self, header: Header) -> float:
+        """Return the age in milliseconds of a frame that was received just now, by its stamp."""
         age = self._ages.on_arrival(header.stamp.sec + 1e-9 * header.stamp.nanosec,
                                     1e-9 * self.node.get_clock().now().nanoseconds)
         self.statistics.warn('clock', 'stamps are of another clock, so ages count from arrival'
                              if self._ages.clock_mismatch else '')
         return age
-
-    def _warn_of_qos(self, text):
-        self.statistics.notice(text)
-        self.node.get_logger().warning(text)

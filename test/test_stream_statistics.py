@@ -1,8 +1,8 @@
-"""Counts and rates of a camera's frames, with a clock that the test turns."""
+"""Statistics of a stream's frames, with a clock that the test advances."""
 
 import pytest
 
-from enet_ros.ros.camera_statistics import NOTICE_REPORTS, CameraStatistics
+from enet_ros.ros.stream_statistics import StreamStatistics
 
 
 @pytest.fixture
@@ -12,10 +12,10 @@ def now():
 
 @pytest.fixture
 def statistics(now):
-    return CameraStatistics(lambda: now[0])
+    return StreamStatistics(lambda: now[0])
 
 
-def test_counts_and_rates(statistics, now):
+def test_counts_since_activation_and_rates_since_the_last_report(statistics, now):
     for _ in range(30):
         statistics.received()
     for _ in range(20):
@@ -34,13 +34,13 @@ def test_counts_and_rates(statistics, now):
     assert report.rates == {**dict.fromkeys(counts, 0.0), 'received': 1.0}
 
 
-def test_stages(statistics):
+def test_percentiles_of_the_stages(statistics):
     for milliseconds in range(101):
         statistics.timed({'inference': milliseconds, 'total': 2 * milliseconds})
     assert statistics.report().stages == {'inference': [50, 95, 99], 'total': [100, 190, 198]}
 
 
-def test_silence(statistics, now):
+def test_silence_is_the_time_since_the_last_image(statistics, now):
     now[0] += 3
     assert statistics.report().silence == 3
     statistics.received()
@@ -48,7 +48,7 @@ def test_silence(statistics, now):
     assert statistics.report().silence == 1
 
 
-def test_errors_are_new_once_and_kept(statistics):
+def test_the_newest_error_is_kept_and_new_in_one_report(statistics):
     statistics.failed(ValueError('one\nline'))
     first, second = statistics.report(), statistics.report()
     assert first.error == second.error == 'one line'
@@ -57,7 +57,7 @@ def test_errors_are_new_once_and_kept(statistics):
     assert statistics.report().error == 'KeyError'
 
 
-def test_warnings_stay_until_taken_back(statistics):
+def test_warnings_stay_until_they_are_cleared(statistics):
     statistics.warn('clock', 'another clock')
     statistics.warn('camera_info', 'does not fit')
     for _ in range(2):
@@ -66,17 +66,7 @@ def test_warnings_stay_until_taken_back(statistics):
     assert statistics.report().warnings == ['does not fit']
 
 
-def test_notices_lapse(statistics):
-    statistics.notice('a publisher of /image')
-    statistics.report()
-    statistics.notice('a subscriber of /label')
-    statistics.restart()
-    both = ['a publisher of /image', 'a subscriber of /label']
-    told = [statistics.report().warnings for _ in range(NOTICE_REPORTS + 1)]
-    assert told == [both] * (NOTICE_REPORTS - 1) + [both[1:], []]
-
-
-def test_restart(statistics, now):
+def test_a_restart_forgets_everything(statistics, now):
     statistics.received()
     statistics.failed(ValueError('bad'))
     statistics.warn('clock', 'another clock')

@@ -1,0 +1,141 @@
+"""Conversions between ROS messages and the types of the core, except images."""
+
+from array import array
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Pose
+from nav_msgs.msg import MapMetaData, OccupancyGrid
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, LaserScan, PointCloud2, PointField
+from std_msgs.msg import ColorRGBA, Header
+
+from enet_ros.errors import BadInput
+from enet_ros.freespace.camera import Calibration
+from enet_ros.freespace.grid import Grid
+from enet_ros.freespace.points import ContactPoints
+from enet_ros.freespace.scan import Scan
+from enet_ros.labels import UNLABELED, LabelClass, LabelSet
+from enet_ros.msg import ClassInfo, LabelMap
+
+XYZ = [('x', np.float32), ('y', np.float32), ('z', np.float32)]
+FIELD_TYPES = {np.dtype(np.float32): PointField.FLOAT32, np.dtype(np.uint8): PointField.UINT8}
+
+
+def label_map(labels: LabelSet, model: str, stamp: Time) -> LabelMap:
+    """Return the LabelMap of a model's label set."""
+    message = LabelMap(header=Header(stamp=stamp), model=model, unlabelled_id=UNLABELED)
+    for class_id, label in enumerate(labels.classes):
+        red, green, blue = (channel / 255 for channel in label.color)
+        message.classes.append(ClassInfo(
+            id=class_id, name=label.name, drivable=label.drivable,
+            color=ColorRGBA(r=red, g=green, b=blue, a=1.0)))
+    return message
+
+
+def label_set(message: LabelMap) -> LabelSet:
+    """Return the LabelSet of a LabelMap; raise BadInput if it is invalid."""
+    for index, info in enumerate(message.classes):
+        if info.id != index:
+            raise BadInput(f'label_map: class {info.name!r} at index {index} has id {info.id}; '
+                           'publish the classes in the order of their ids')
+    if message.unlabelled_id != UNLABELED:
+        raise BadInput(f'label_map: unlabelled_id is {message.unlabelled_id}; it must be '
+                       f'{UNLABELED}')
+    return LabelSet(message.model, tuple(
+        LabelClass(info.name, _rgb(info.color), info.drivable) for info in message.classes))
+
+
+def _rgb(color: ColorRGBA) -> tuple[int, int, int]:
+    """Return red, green and blue, 0-255."""
+    return round(255 * color.r), round(255 * color.g), round(255 * color.b)
+
+
+def label_info_type() -> type | None:
+    """Return vision_msgs/LabelInfo, or None if vision_msgs is not installed."""
+    try:
+        from vision_msgs.msg import LabelInfo
+    except ImportError:
+        return None
+    return LabelInfo
+
+
+def label_info(labels: LabelSet, threshold: float, stamp: Time) -> object:
+    """Return the vision_msgs/LabelInfo of a label set and a confidence threshold."""
+    from vision_msgs.msg import LabelInfo, VisionClass
+    return LabelInfo(
+        header=Header(stamp=stamp), threshold=threshold,
+        class_map=[VisionClass(class_id=class_id, class_name=name)
+                   for class_id, name in enumerate(labels.names)])
+
+
+def calibration(message: CameraInfo) -> Calibration:
+    """Return the Calibration of a CameraInfo."""
+    roi = message.roi
+    return Calibration(
+        message.width, message.height, tuple(message.k), tuple(message.d),
+        message.distortion_model, tuple(message.r), tuple(message.p),
+        (roi.x_offset, roi.y_offset, roi.width, roi.height),
+        (message.binning_x, message.binning_y))
+
+
+def occupancy_grid(values: NDArray[np.int8], grid: Grid, header: Header) -> OccupancyGrid:
+    """Return the OccupancyGrid of the values of a Grid, int8 (rows, columns)."""
+    rows, columns = grid.shape
+    x, y = grid.origin
+    return OccupancyGrid(
+        header=header, data=_array('b', values),
+        info=MapMetaData(map_load_time=header.stamp, resolution=grid.resolution, width=columns,
+                         height=rows, origin=Pose(position=Point(x=x, y=y))))
+
+
+def laser_scan(ranges: NDArray[np.float32], scan: Scan, header: Header) -> LaserScan:
+    """Return the LaserScan of the ranges of a Scan, float32 (N,) meters."""
+    first, last = scan.bearings[[0, -1]].tolist()
+    return LaserScan(
+        header=header, angle_min=first, angle_max=last, angle_increment=scan.increment,
+        range_min=scan.range_min, range_max=scan.range_max, ranges=_array('f', ranges))
+
+
+def contact_cloud(points: ContactPoints, header: Header) -> PointCloud2:
+    """Return the PointCloud2 of contact points: x, y, z, class_id, and confidence if known.
+
+    confidence is 255 x probability.
+    """
+    columns = {'class_id': points.class_id}
+    if points.confidence is not None:
+        columns['confidence'] = points.confidence
+    cloud = np.zeros((1, len(points.xy)), [*XYZ, *((name, np.uint8) for name in columns)])
+    cloud['x'], cloud['y'] = points.xy.T
+    for name, values in columns.items():
+        cloud[name] = values
+    return _point_cloud(cloud, header, is_dense=True)
+
+
+def ground_cloud(points: NDArray[np.float32]) -> PointCloud2:
+    """Return the organized PointCloud2 of ground points x and y, float32 (H, W, 2); z is 0.
+
+    NaN where a pixel shows no ground. The message has no header.
+    """
+    cloud = np.zeros(points.shape[:2], XYZ)
+    cloud['x'], cloud['y'] = np.moveaxis(points, -1, 0)
+    cloud['z'][np.isnan(cloud['x'])] = np.nan
+    return _point_cloud(cloud, None, is_dense=False)
+
+
+def _point_cloud(cloud: NDArray[np.void], header: Header | None, is_dense: bool) -> PointCloud2:
+    """Return the PointCloud2 of a structured array (rows, columns)."""
+    rows, columns = cloud.shape
+    step = cloud.dtype.itemsize
+    fields = [PointField(name=name, offset=offset, datatype=FIELD_TYPES[dtype], count=1)
+              for name, (dtype, offset, *_) in (cloud.dtype.fields or {}).items()]
+    return PointCloud2(
+        header=header, height=rows, width=columns, fields=fields, is_bigendian=False,
+        point_step=step, row_step=columns * step, data=_array('B', cloud), is_dense=is_dense)
+
+
+def _array(typecode: str, values: NDArray) -> array:
+    """Return values as an array.array; rclpy checks other sequences element by element."""
+    data = array(typecode)
+    data.frombytes(np.ascontiguousarray(values).tobytes())
+    return data
