@@ -121,7 +121,7 @@ def test_settings_that_cannot_be(free_space, probe):
     _, source = free_space(topics=[SCAN, GRID])
     for name, value, words in [('grid.resolution', 0.001, 'grid.resolution'),
                                ('camera.z', 0.0, 'camera.z'), ('camera.pitch', NAN, 'pitch'),
-                               ('grid.x_max', -5.0, 'a cell or more above'),
+                               ('grid.x_max', -5.0, 'at least one cell above x_min'),
                                ('base_frame', 'other', 'clean it up first')]:
         result = probe.set_parameter(NODE, name, value)
         assert not result.successful and words in result.reason
