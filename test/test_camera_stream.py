@@ -55,7 +55,7 @@ def test_a_calibration_fits_images_of_its_aspect_ratio(info, size):
     ({}, (640, 480), 'for images of 1280x720 pixels, but the images have 640x480'),
     ({}, (640, 720), 'another aspect ratio'),
     ({'binning_x': 2, 'binning_y': 1}, (1280, 720), 'of 640x720 pixels'),
-    ({'roi': region(1000, 0, 400, 400)}, (400, 400), 'leaves the 1280x720 frame'),
+    ({'roi': region(1000, 0, 400, 400)}, (400, 400), 'leaves the 1280x720 sensor'),
     ({'width': 0}, (640, 360), 'a size is zero')])
 def test_a_calibration_that_does_not_fit_is_explained(info, size, words):
     message = CameraInfo(**{'width': 1280, 'height': 720, **info})

@@ -45,7 +45,8 @@ def test_late_labels_are_withheld_and_told(active, probe, camera):
     tried = [timing for timing in timings if timing.drop_reason == 'late']
     assert 1 <= len(tried) <= 6, 'about one a second is tried'
     assert all(timing.inference_ms > 0 and timing.age_ms > timing.budget_ms for timing in tried)
-    assert 'dropped for their age' in probe.status(NODE).message
+    probe.wait(lambda: camera.stream(0.5, 20)
+               and 'dropped for their age' in probe.status(NODE).message, 'a warning')
     # The budget can change while it works.
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
     message = camera.send_until(labelled(probe))
