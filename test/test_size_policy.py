@@ -145,7 +145,7 @@ def test_a_size_that_cannot_keep_up_is_not_tried():
 
 def test_a_nearly_saturated_worker_tries_no_larger_size():
     robot = Robot(slowness=1.8, cameras=4, rate=15.0, noise=0.1)
-    robot.run(3)
+    robot.run(2)
     assert robot.policy.size == (320, 180)
     robot.changes.clear()
     robot.run(25)

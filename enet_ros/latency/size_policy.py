@@ -1,17 +1,17 @@
 """Choose the network's input size: the largest one whose frames keep the latency budget."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Size = tuple[int, int]
 
-WINDOW = 100  # newest frames that a decision considers
+WINDOW = 200  # newest frames that a decision considers
 MAX_LATE = WINDOW // 20  # late frames among them: the 95th percentile has to fit
-RECENT = 15  # newest frames from which another size is predicted
 OVERLOAD_FRAMES, OVERLOAD_SECONDS = 5, 0.3  # fewer late frames in a row are a hiccup
+RECENT = 15  # newest frames from which the ages at another size are predicted
 GAP = 3.0  # seconds without frames after which the window starts anew
 SATURATED = 0.95  # share of the time at work from which on frames wait for each other
 HEADROOM = 0.1  # share of the budget that a larger size must leave free
@@ -21,14 +21,15 @@ FIRST_BACKOFF, MAX_BACKOFF = 10.0, 320.0  # seconds; doubles with each failed tr
 
 
 class SizePolicy:
-    """Step between network sizes with hysteresis, for all cameras of a node together.
+    """Step between network sizes, for all cameras of a node together.
 
     A size is left as soon as too many of its frames are late. A larger one is tried when the
     frames at the present size predict that it keeps the budget; a trial that fails is repeated
     after a pause that doubles each time.
 
-    sizes are (width, height) in pixels, largest first. costs are the milliseconds of the network
-    at each size on the idle machine, of which only the ratios count. clock returns seconds.
+    sizes: (width, height) in pixels, largest first.
+    costs: milliseconds of the network at each size on the idle machine; only ratios count.
+    clock: returns seconds.
     """
 
     def __init__(self, sizes: Sequence[Size], costs: Sequence[float],
@@ -58,9 +59,10 @@ class SizePolicy:
 
     def choose(self, budget: float) -> Size:
         """Return the size for the next frame under a latency budget in milliseconds."""
-        frames = np.array(self._frames)  # (frames, 4): seconds, then milliseconds
-        if len(self.sizes) > 1 and _is_lasting(frames):
-            self._change(self._best(frames, budget))
+        if len(self.sizes) > 1:
+            frames = np.array(self._frames)  # (frames, 4): seconds, then milliseconds
+            if _is_lasting(frames):
+                self._change(self._best(frames, budget))
         return self.size
 
     def _best(self, frames: NDArray[np.float64], budget: float) -> int:
@@ -75,13 +77,20 @@ class SizePolicy:
         if late.sum() > MAX_LATE or _is_lasting(newest_late):
             # A size that saves most of the frames that are late now is worth a try.
             smaller = range(self._index + 1, len(self.sizes))
-            frames = frames[-OVERLOAD_FRAMES:]
-            return next((i for i in smaller if self._age(i, frames, 75) <= budget), smallest)
-        if self.clock() - self._since >= PATIENCE:
-            larger = (i for i in range(self._index) if self._retry_at[i] <= self.clock())
-            limit, frames = (1 - HEADROOM) * budget, frames[-RECENT:]
-            return next((i for i in larger if self._age(i, frames, 95) <= limit), self._index)
+            return self._largest(smaller, frames[-OVERLOAD_FRAMES:], budget, 75, smallest)
+        if self._index and self.clock() - self._since >= PATIENCE:
+            larger = [i for i in range(self._index) if self._retry_at[i] <= self.clock()]
+            return self._largest(larger, frames, (1 - HEADROOM) * budget, 95, self._index)
         return self._index
+
+    def _largest(self, indices: Iterable[int], frames: NDArray[np.float64], limit: float,
+                 rank: float, otherwise: int) -> int:
+        """Return the first size at which a percentile of the ages is predicted to fit."""
+        for index in indices:
+            age = np.percentile(self._ages(frames[-RECENT:], index), rank)
+            if age + self._extra_wait(index, frames[-3 * RECENT:]) <= limit:
+                return index
+        return otherwise
 
     def _ages(self, frames: NDArray[np.float64], index: int) -> NDArray[np.float64]:
         """Return the ages at publishing, had the network run at another size."""
@@ -91,22 +100,20 @@ class SizePolicy:
         ratio = self.costs[index] / self.costs[self._index]
         return frames[:, 2] + (ratio - 1) * frames[:, 3]
 
-    def _age(self, index: int, frames: NDArray[np.float64], rank: float) -> float:
-        """Predict a percentile of the ages at publishing at another size.
+    def _extra_wait(self, index: int, frames: NDArray[np.float64]) -> float:
+        """Predict how many milliseconds longer frames would wait for the worker at another size.
 
-        A worker that keeps up takes each frame as it comes. One that does not starts on a frame
-        up to a frame interval late.
+        A worker that keeps up takes each frame as it comes. One that does not takes a camera's
+        newest frame when it is free, which may be as old as the time between two of them.
         """
-        window = np.array(self._frames)[-3 * RECENT:]
-        interval = 1e3 * (window[-1, 0] - window[0, 0]) / max(len(window) - 1, 1)
-        keeps_up, would_keep_up = (np.median(self._work(window, i)) < SATURATED * interval
+        interval = 1e3 * (frames[-1, 0] - frames[0, 0]) / max(len(frames) - 1, 1)
+        age = frames[:, 1]
+        turn, wait = self.cameras * interval, float(np.percentile(age, 95) - age.min())
+        keeps_up, would_keep_up = (np.median(self._work(frames, i)) < SATURATED * interval
                                    for i in (self._index, index))
-        start = frames[:, 1]
-        if would_keep_up and not keeps_up:
-            start = np.full_like(start, window[:, 1].min())
-        elif index < self._index and not would_keep_up:
-            start = np.full_like(start, window[:, 1].min() + self.cameras * interval)
-        return float(np.percentile(start + self._work(frames, index), rank))
+        if would_keep_up:
+            return 0.0 if keeps_up else -wait
+        return 0.0 if wait > turn / 3 else turn - wait
 
     def _change(self, index: int) -> None:
         if index == self._index:
