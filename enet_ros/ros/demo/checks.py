@@ -10,14 +10,19 @@ from sensor_msgs.msg import Image
 from enet_ros.images.postprocess import class_mask, colorize
 from enet_ros.labels import UNLABELED, LabelSet
 from enet_ros.ros.convert import image_to_array
+from enet_ros.ros.outputs import mask_topics, segmentation_outputs
 
 CHANNELS = {'mono8': 1, 'bgr8': 3}
 
 
 def output_encodings(labels: LabelSet) -> dict[str, str]:
-    """Return {topic: encoding} of the images that a node publishes for a label set."""
-    masks = {f'mask/{label.topic_name}': 'mono8' for label in labels.classes}
-    return {'label': 'mono8', 'color': 'bgr8', 'overlay': 'bgr8', **masks}
+    """Return {topic: encoding} of the images that the demo receives for a label set.
+
+    The confidence is left out: computing it would slow down what the demo measures.
+    """
+    outputs = segmentation_outputs(mask_topics(labels, ()))
+    return {topic: output.encoding for topic, output in outputs.items()
+            if output.encoding and not output.needs_confidence}
 
 
 def faults(inputs: dict[str, Any], outputs: dict[str, Any], labels: LabelSet) -> list[str]:
