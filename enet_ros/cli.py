@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from enet_ros import __version__
 from enet_ros.config import InputConfig, ModelConfig, Recipe, ReplayConfig, RunConfig
 from enet_ros.errors import BadInput
+from enet_ros.logger import logger
 from enet_ros.paths import user_path
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         options.command = shlex.join(['enet', *arguments])
         logging.basicConfig(level=logging.WARNING, format='enet: %(message)s')
-        logging.getLogger('enet_ros').setLevel(logging.INFO)
+        logger.setLevel(logging.INFO)
         return options.run(options)
     except BadInput as error:
         message = str(error)

@@ -92,7 +92,7 @@ def test_a_node_that_cannot_be_configured_can_be_tried_again(frail, probe, capfd
 
 
 def test_log_records_of_the_core_are_forwarded_at_each_severity(capfd):
-    handler, core = LogForwarder(get_logger('test')), logger.getChild('part')
+    handler, core = LogForwarder(get_logger('test')), logger
     handler.open()
     try:
         core.warning('a %s', 'warning')

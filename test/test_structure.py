@@ -99,6 +99,14 @@ def test_architectures_are_known_to_the_models_only(path):
     assert not compared & ARCHITECTURES.keys()
 
 
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_core_has_one_logger(path):
+    """Other loggers would not propagate where launch has replaced the logger class."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Attribute) and node.attr in ('getLogger', 'getChild')]
+    assert not calls or path.name == 'logger.py'
+
+
 def test_the_core_loads_without_ros():
     program = f'import sys; sys.modules.update(dict.fromkeys({sorted(ROS)})); import enet_ros.cli'
     subprocess.run([sys.executable, '-c', program], cwd=ROOT, check=True, timeout=120)
