@@ -61,10 +61,9 @@ class BrownConrady:
     Beyond the radius where the distortion function first decreases, the model folds the outside
     of the view into the image; such directions and points are NaN.
 
-    cv2.undistortPointsIter inverts the model. Newton's method with NumPy took 1.0 to 4 times as
-    long for the same points (difference below 1e-11 except next to that radius), and found none
-    for 12 % of the pixels of a 110-degree lens. cv2.projectPoints takes 10 times as long as
-    `_distort` for the same values.
+    cv2.undistortPointsIter inverts the model: Newton's method with NumPy was slower, and found no
+    direction for many pixels of a very wide lens. The forward direction is not
+    cv2.projectPoints, which is about 10 times slower than `_distort`.
 
     d: (12,) k1, k2, p1, p2, k3 to k6, s1 to s4, in OpenCV's order.
     """
