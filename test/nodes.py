@@ -106,12 +106,16 @@ class Probe:
         while time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.05)
 
-    def call(self, kind, name, request):
-        """Call a service and return its response."""
+    def send_request(self, kind, name, request):
+        """Send a request to a service; return the client and the future of the response."""
         client = self.node.create_client(kind, name)
         self.wait(client.service_is_ready, f'service {name}')
         self.spin(0.3)  # the server finds this client a little later; sooner, its answer is lost
-        future = client.call_async(request)
+        return client, client.call_async(request)
+
+    def call(self, kind, name, request):
+        """Call a service and return its response."""
+        client, future = self.send_request(kind, name, request)
         self.wait(future.done, f'an answer of {name}')
         self.node.destroy_client(client)
         return future.result()

@@ -88,21 +88,27 @@ def test_no_label_leaves_late_under_overload(active, probe):
     camera = Camera(probe, size=(1280, 720))
     active({'input.width': 640, 'input.height': 352}, camera)
     camera.send_until(labelled(probe))
-    del probe.received[TIMING][:]
-    camera.stream(seconds=4, rate=60)
-    ages = sorted(timing.age_ms for timing in probe.received[TIMING])
-    budget = ages[len(ages) // 2]  # half of the labels are older than that
-    assert probe.set_parameter(NODE, 'latency.budget_ms', budget).successful
-    camera.stream(seconds=1, rate=60)
-    for topic in (LABEL, TIMING):
-        del probe.received[topic][:]
-    camera.stream(seconds=5, rate=60)
-    timings = probe.received[TIMING]
-    left = [timing for timing in timings if not timing.drop_reason]
-    assert left and all(timing.age_ms <= timing.budget_ms for timing in left)
-    assert all(timing.within_budget == (not timing.drop_reason) for timing in timings)
-    withheld = [timing for timing in timings if timing.drop_reason]
-    assert not [timing for timing in withheld if answer_to(probe, LABEL, timing)]
+    left = []
+    for _ in range(5):  # while others slow down the machine, no frame may be in time
+        assert probe.set_parameter(NODE, 'latency.budget_ms', 0.0).successful
+        del probe.received[TIMING][:]
+        camera.stream(seconds=4, rate=60)
+        ages = sorted(timing.age_ms for timing in probe.received[TIMING])
+        budget = ages[len(ages) // 2]  # half of the labels are older than that
+        assert probe.set_parameter(NODE, 'latency.budget_ms', budget).successful
+        camera.stream(seconds=1, rate=60)
+        for topic in (LABEL, TIMING):
+            del probe.received[topic][:]
+        camera.stream(seconds=5, rate=60)
+        timings = probe.received[TIMING]
+        left = [timing for timing in timings if not timing.drop_reason]
+        assert all(timing.age_ms <= timing.budget_ms for timing in left)
+        assert all(timing.within_budget == (not timing.drop_reason) for timing in timings)
+        withheld = [timing for timing in timings if timing.drop_reason]
+        assert not [timing for timing in withheld if answer_to(probe, LABEL, timing)]
+        if left:
+            break
+    assert left
 
 
 def test_the_size_follows_the_load(active, probe):

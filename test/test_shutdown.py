@@ -37,12 +37,10 @@ def test_while_the_model_is_loaded(start, probe, sign):
                   'latency.sizes': "['4096x2048', '2048x1024']"})
     topic = f'{NODE}/transition_event'
     probe.subscribe(TransitionEvent, topic)
-    client = probe.node.create_client(ChangeState, f'{NODE}/change_state')
-    probe.wait(client.service_is_ready, 'the service')
     probe.wait(lambda: probe.node.count_publishers(topic), 'the topic')
-    request = ChangeState.Request()
-    request.transition.id = Transition.TRANSITION_CONFIGURE
-    client.call_async(request)
+    assert probe.state(NODE) == 'unconfigured'
+    probe.send_request(ChangeState, f'{NODE}/change_state', ChangeState.Request(
+        transition=Transition(id=Transition.TRANSITION_CONFIGURE)))
     probe.wait(lambda: any(event.goal_state.label == 'configuring'
                            for event in probe.received[topic]), 'the start of configuring')
     code, seconds = stop(node, sign)
