@@ -59,7 +59,9 @@ def test_ctrl_c_stops_a_running_command_without_a_traceback(tmp_path, tiny_model
     process = subprocess.Popen(
         [sys.executable, '-m', 'enet_ros.cli', 'segment', 'synthetic', '--frames', '1000000',
          '--out', tmp_path, '--model', tiny_model, '--engine', 'torch', '--threads', '1'],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Background jobs of a shell inherit an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     try:
         for line in process.stdout:
             if 'network size' in line:
