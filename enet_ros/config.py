@@ -127,7 +127,7 @@ class InputConfig:
 class OutputConfig:
     """The published images."""
 
-    classes: tuple = setting((), 'names of the classes with a mask topic; empty: all')
+    classes: tuple[str, ...] = setting((), 'names of the classes with a mask topic; empty: all')
     size: str = setting('input', 'size of the published images: input (that of the camera '
                         'image), network, or WIDTHxHEIGHT in pixels such as 640x360')
     filter: str = setting('nearest', 'interpolation of the labels to that size; linear '
@@ -187,8 +187,9 @@ class LatencyConfig(AgeConfig):
 
     adaptive: bool = setting(False, 'run the network at the largest of sizes that meets '
                              'budget_ms')
-    sizes: tuple = setting((), 'network sizes among which adaptive selects, such as 640x360; '
-                           "empty: the model's own, three quarters and half of it")
+    sizes: tuple[str, ...] = setting((), 'network sizes among which adaptive selects, such as '
+                                     "640x360; empty: the model's own, three quarters and half "
+                                     'of it')
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -207,8 +208,8 @@ class LatencyConfig(AgeConfig):
 class SegmentationConfig:
     """The settings of segmentation_node."""
 
-    cameras: tuple = setting((), 'names of the cameras, which become part of their topics; '
-                             'empty: one camera without a name')
+    cameras: tuple[str, ...] = setting((), 'names of the cameras, which become part of their '
+                                       'topics; empty: one camera without a name')
     model: ModelConfig = field(default_factory=ModelConfig)
     input: InputConfig = field(default_factory=InputConfig)
     output: OutputConfig = field(default_factory=OutputConfig)

@@ -33,12 +33,18 @@ def config(width=0, height=0, **latency):
     (config(512, 256, adaptive=True), [(512, 256), (384, 192), (256, 128)]),
     (config(adaptive=True, sizes=('64x48', '96x72', '80x60')), [(96, 72), (80, 60), (64, 48)])])
 def test_sizes(settings, sizes):
-    assert network_sizes(settings, SPEC) == sizes
+    assert network_sizes(settings, SPEC, stride=8) == sizes
+
+
+def test_scaled_sizes_are_multiples_of_the_stride():
+    assert network_sizes(config(adaptive=True), SPEC, stride=32) == [
+        (640, 360), (480, 256), (320, 192)]
+    assert network_sizes(config(32, 32, adaptive=True), SPEC, stride=32) == [(32, 32)]
 
 
 def test_sizes_are_given_in_one_place():
     with pytest.raises(BadInput, match='leave the first two at 0, or latency.sizes empty'):
-        network_sizes(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC)
+        network_sizes(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC, stride=8)
 
 
 @pytest.mark.parametrize('output_size', ['input', '50x40'])

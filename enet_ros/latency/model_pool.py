@@ -14,7 +14,6 @@ from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.segmenter import Segmenter
 
 COST_RUNS = 3  # of each size; the fastest is its cost
-SIZE_MULTIPLE = 8  # of the sides of default sizes: ENet's stride
 DEFAULT_SCALES = 0.75, 0.5  # of the default sizes below the network's own
 
 
@@ -30,7 +29,7 @@ class ModelPool:
         self.config: ModelConfig = config.model
         model, spec = checkpoint.load(self.path)
         self.labels: LabelSet = spec.labels
-        sizes = network_sizes(config, spec)
+        sizes = network_sizes(config, spec, model.stride)
         settings = {**asdict(config.model), 'filter': config.output.filter,
                     'output_size': config.output.fixed_size}
         self.segmenters = {(width, height): Segmenter(model, spec, width, height, **settings)
@@ -67,15 +66,19 @@ class ModelPool:
         }
 
 
-def network_sizes(config: SegmentationConfig, spec: ModelSpec) -> list[Size]:
-    """Return the (width, height) at which the network may run, largest first."""
+def network_sizes(config: SegmentationConfig, spec: ModelSpec, stride: int) -> list[Size]:
+    """Return the (width, height) at which the network may run, largest first.
+
+    stride: of the network, in pixels; the sides of scaled sizes are multiples of it.
+    """
     width, height = config.input.width or spec.width, config.input.height or spec.height
     latency = config.latency
     if not latency.adaptive:
         return [(width, height)]
     if not latency.sizes:
-        return [(width, height), *((_scaled(width, scale), _scaled(height, scale))
-                                   for scale in DEFAULT_SCALES)]
+        scaled = ((_scaled(width, scale, stride), _scaled(height, scale, stride))
+                  for scale in DEFAULT_SCALES)
+        return list(dict.fromkeys([(width, height), *scaled]))
     if config.input.width or config.input.height:
         raise BadInput('both input.width or input.height and latency.sizes are set; leave the '
                        'first two at 0, or latency.sizes empty')
@@ -83,8 +86,8 @@ def network_sizes(config: SegmentationConfig, spec: ModelSpec) -> list[Size]:
                   reverse=True)
 
 
-def _scaled(side: int, scale: float) -> int:
-    return round(scale * side / SIZE_MULTIPLE) * SIZE_MULTIPLE
+def _scaled(side: int, scale: float, stride: int) -> int:
+    return max(round(scale * side / stride), 1) * stride
 
 
 def _cost(segmenter: Segmenter) -> float:

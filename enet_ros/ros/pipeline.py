@@ -25,6 +25,9 @@ class FrameProcessor(Generic[StreamT, FrameT, ResultT]):
     on arrival.
     """
 
+    def prepare(self, frame: FrameT) -> None:
+        """Apply the parameters of a frame before its admission is decided."""
+
     def process(self, stream: StreamT, frame: FrameT, topics: set[str],
                 timer: StageTimer) -> ResultT:
         """Return the result of a frame; raise BadInput if the frame is unusable.
@@ -81,6 +84,7 @@ class FramePipeline(Generic[StreamT, FrameT, ResultT]):
         topics = stream.subscribed_topics()
         if not topics:
             return processor.idle(frame)
+        processor.prepare(frame)
         budget = frame.config.latency.budget_ms
         timer = StageTimer(time.monotonic)
         report = FrameReport(frame, stages=timer.milliseconds)

@@ -29,6 +29,17 @@ class SegmentationProcessor(FrameProcessor[CameraStream, CameraFrame, SegmentedF
         for stream in streams:
             stream.admission.reset()
 
+    def prepare(self, frame: CameraFrame) -> None:
+        """Choose the network's size for the frame."""
+        budget, before = frame.config.latency.budget_ms, self._pool.policy.size
+        size = self._pool.policy.choose(budget)
+        if size != before:
+            for stream in self._streams:
+                stream.admission.reset()
+            self._logger.info(f'network size is now {size[0]}x{size[1]} instead of '
+                              f'{before[0]}x{before[1]}, to meet the latency budget of '
+                              f'{budget:g} ms')
+
     def process(self, stream: CameraStream, frame: CameraFrame, topics: set[str],
                 timer: StageTimer) -> SegmentedFrame:
         config = frame.config
@@ -53,7 +64,7 @@ class SegmentationProcessor(FrameProcessor[CameraStream, CameraFrame, SegmentedF
     def finished(self, stream: CameraStream, report: FrameReport) -> None:
         self._publish_reports(stream, report)
         if report.age_at_start is not None:
-            self._adapt_size(stream, report, report.age_at_start)
+            self._observe(stream, report, report.age_at_start)
 
     def _publish_reports(self, stream: CameraStream, report: FrameReport) -> None:
         topics = REPORTS.keys() & stream.subscribed_topics()
@@ -63,21 +74,12 @@ class SegmentationProcessor(FrameProcessor[CameraStream, CameraFrame, SegmentedF
                                segmenter.size)
             stream.publish({topic: REPORTS[topic].make(timed) for topic in topics})
 
-    def _adapt_size(self, stream: CameraStream, report: FrameReport, age_at_start: float) -> None:
-        """Choose the network's size for the next frame."""
-        policy, budget = self._pool.policy, report.frame.config.latency.budget_ms
+    def _observe(self, stream: CameraStream, report: FrameReport, age_at_start: float) -> None:
+        """Tell the size policy how long the frame took, or would have taken."""
         if report.drop_reason == NO_TIME:
             work = stream.admission.median_work()
         else:
             work = report.work
             # Stages are in real time; ages are in the node's time, which a simulation may scale.
             self._inference = report.stages['inference'] * report.clock_rate
-        policy.observe(age_at_start, work, self._inference)
-        before = policy.size
-        size = policy.choose(budget)
-        if size != before:
-            for each in self._streams:
-                each.admission.reset()
-            self._logger.info(f'network size is now {size[0]}x{size[1]} instead of '
-                              f'{before[0]}x{before[1]}, to meet the latency budget of '
-                              f'{budget:g} ms')
+        self._pool.policy.observe(age_at_start, work, self._inference)
