@@ -1,46 +1,71 @@
-"""How soon the node's network runs at the right size when its engine gets slower.
+"""Measure how soon the node runs the network at the right size after its engine becomes slower.
 
     scripts/run python benchmarks/adaptive_size.py
 
-The segmentation node runs with engines that are slowed down by a factor. First the time of a frame
-is measured at each size by itself. The budget leaves room at the largest; then for each
-smaller size the engine is slowed down by the factor that puts the budget midway between the times
-of that size and of the next larger one, and set free again. Prints how long frames came until the
-right size ran, and how often the size changed after that.
+Runs the segmentation node with engines that can be slowed down by a factor. It first measures the
+time of a frame at each size. The latency budget leaves headroom at the largest. For each smaller
+size the engine is then slowed down by the factor that puts the budget midway between the times of
+that size and of the next larger one, and returns to full speed. Prints how many seconds passed
+until the right size ran, and how often the size changed afterwards.
 """
 
 import argparse
 import time
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from enet_ros.msg import FrameTiming
 from rig import (
     CLEANUP,
     DEACTIVATE,
     DemoFailure,
+    Receipt,
+    Rig,
     between,
     open_rig,
     percentiles,
-    print_bars,
     print_machine,
     print_table,
+    print_targets,
 )
 
 from enet_ros.config import parse_size
 
 NODE, CAMERA = 'slowed_node', 'camera'
-ROOM = 2.5  # times the age of labels at the largest size is the budget
-LOAD = 0.8  # of the budget's time between images, so that frames do not wait for each other
-SETTLED = 2.0  # seconds of frames
-STEADY = 1.4  # times the first quartile of the network's time is the third, at most
-TRIES = 5  # to find the machine so steady
+HEADROOM = 2.5  # the budget, in times the age of labels at the largest size
+LOAD = 0.8  # share of the budget between two images, so that frames do not wait for each other
+MAX_SECONDS = 2.0  # until the right size runs
+MAX_SPREAD = 1.4  # third quartile of the inference time, relative to the first
+TRIES = 5  # to measure with less spread
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+class FrameTime(NamedTuple):
+    """Milliseconds of a frame: the network, and everything else until its label is published."""
+
+    network: float
+    other: float
+
+
+class Step(NamedTuple):
+    """What happened after the engine's speed changed.
+
+    seconds: from the first frame to the first one at the right size; NaN if there is none.
+    before, after: the sizes that ran until then and after it, without repetitions.
+    """
+
+    slowdown: float
+    right_size: str
+    seconds: float
+    before: list[str]
+    after: list[str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--sizes', nargs='+', default=['640x360', '480x272', '320x184'],
-                        help='of the network, largest first')
-    parser.add_argument('--hold', type=float, default=30.0, help='seconds at each slowness')
+                        help='sizes of the network, largest first')
+    parser.add_argument('--hold', type=float, default=30.0, help='seconds at each speed')
     parser.add_argument('--measure', type=float, default=10.0, help='seconds at each size')
     parser.add_argument('--engine', default='auto')
     options = parser.parse_args()
@@ -50,32 +75,29 @@ def main():
         rig.camera(CAMERA, '/image')
         timings = rig.receive(f'/{NODE}/timing', FrameTiming)
         rig.receive(f'/{NODE}/label')
-        times = [time_of(rig, size, timings, options.measure) for size in options.sizes]
-        budget = ROOM * sum(times[0])
+        times = [measure_size(rig, size, timings, options.measure) for size in options.sizes]
+        budget = HEADROOM * sum(times[0])
         rate = LOAD * 1e3 / budget
         rig.set(NODE, {'input.width': 0, 'input.height': 0, 'latency.budget_ms': budget,
                        'latency.sizes': options.sizes, 'latency.adaptive': True,
-                       'network_ms': [network for network, _ in times]})
+                       'network_ms': [each.network for each in times]})
         rig.bring_up(NODE)
         rig.set(CAMERA, {'rate_hz': rate})
         rig.pause(options.hold / 3)
         steps = []
-        for larger, smaller, size in zip(times, times[1:], options.sizes[1:]):
-            slowness = midway(larger, smaller, budget)
-            steps.append(step(rig, timings, slowness, size, options.hold))
-            steps.append(step(rig, timings, 1.0, options.sizes[0], options.hold))
+        for (larger, smaller), size in zip(pairwise(times), options.sizes[1:]):
+            slowdown = midway(larger, smaller, budget)
+            steps.append(run_step(rig, timings, slowdown, size, options.hold))
+            steps.append(run_step(rig, timings, 1.0, options.sizes[0], options.hold))
     print_machine()
     print(f'budget {budget:.0f} ms, images at {rate:.1f} Hz\n')
-    print_table(('size', 'network ms', 'all else ms'),
-                [(size, *both) for size, both in zip(options.sizes, times)])
+    print_table(('size', 'network, ms', 'other work, ms'),
+                [(size, *each) for size, each in zip(options.sizes, times)])
     report(steps)
 
 
-def time_of(rig, size, timings, seconds):
-    """Return the milliseconds of the network at a size, and of all else until a label leaves.
-
-    They are measured again where the machine was disturbed.
-    """
+def measure_size(rig: Rig, size: str, timings: list[Receipt], seconds: float) -> FrameTime:
+    """Return the time of a frame at a size; measure again if the machine was disturbed."""
     width, height = parse_size(size)
     rig.set(NODE, {'input.width': width, 'input.height': height})
     rig.bring_up(NODE)
@@ -83,58 +105,55 @@ def time_of(rig, size, timings, seconds):
         window = rig.turn(CAMERA, 5.0, seconds, timings)
         frames = [receipt.timing for receipt in between(timings, window)]
         low, inference, high = percentiles((frame.inference_ms for frame in frames), 25, 50, 75)
-        if high <= STEADY * low:
+        if high <= MAX_SPREAD * low:
             break
     else:
-        raise DemoFailure(f'at {size} half of the frames lie outside {low:.0f} to {high:.0f} ms, '
-                     f'{TRIES} times; run it when the machine is quiet')
+        raise DemoFailure(f'at {size} half of the inference times lie outside {low:.0f} to '
+                          f'{high:.0f} ms, in {TRIES} tries; run it on a quiet machine')
     rig.change_state(NODE, DEACTIVATE)
     rig.change_state(NODE, CLEANUP)
-    rest, = percentiles((frame.age_ms - frame.inference_ms for frame in frames), 50)
-    return inference, rest
+    other, = percentiles((frame.age_ms - frame.inference_ms for frame in frames), 50)
+    return FrameTime(inference, other)
 
 
-def midway(larger, smaller, budget):
-    """Return the slowness at which the budget lies midway between the times of two sizes."""
-    inference, rest = (sum(pair) / 2 for pair in zip(larger, smaller))
-    return (budget - rest) / inference
+def midway(larger: FrameTime, smaller: FrameTime, budget: float) -> float:
+    """Return the slowdown at which the budget lies midway between the times of two sizes."""
+    network, other = (sum(pair) / 2 for pair in zip(larger, smaller))
+    return (budget - other) / network
 
 
-def step(rig, timings, slowness, size, seconds):
-    """Change the slowness; return it, the right size and what then came of the sizes.
-
-    That is the seconds from the first frame to the first of the right size, NaN if there is
-    none, and the sizes run at, one after the other, up to that one and after it.
-    """
-    rig.set(NODE, {'slowness': slowness})
-    began = time.time()
+def run_step(rig: Rig, timings: list[Receipt], slowdown: float, right_size: str,
+             seconds: float) -> Step:
+    """Change the engine's speed, and observe the network sizes for some seconds."""
+    rig.set(NODE, {'slowdown': slowdown})
+    start = time.time()
     rig.pause(seconds)
-    frames = [receipt for receipt in timings if receipt.stamp >= began]
-    ran = [f'{frame.timing.network_width}x{frame.timing.network_height}' for frame in frames]
-    if size not in ran:
-        return slowness, size, float('nan'), runs(ran), []
-    place = ran.index(size)
-    return (slowness, size, frames[place].stamp - frames[0].stamp, runs(ran[:place + 1]),
-            runs(ran[place:])[1:])
+    frames = [receipt for receipt in timings if receipt.stamp >= start]
+    sizes = [f'{receipt.timing.network_width}x{receipt.timing.network_height}'
+             for receipt in frames]
+    if right_size not in sizes:
+        return Step(slowdown, right_size, float('nan'), without_repetitions(sizes), [])
+    first = sizes.index(right_size)
+    return Step(slowdown, right_size, frames[first].stamp - frames[0].stamp,
+                without_repetitions(sizes[:first + 1]), without_repetitions(sizes[first:])[1:])
 
 
-def runs(sizes):
-    """Return sizes without repetitions."""
+def without_repetitions(sizes: list[str]) -> list[str]:
     return sizes[:1] + [after for before, after in pairwise(sizes) if after != before]
 
 
-def report(steps):
-    """Print what came of each step, and the bars."""
+def report(steps: Sequence[Step]) -> None:
+    """Print the steps, and whether the targets are met."""
     print()
-    print_table(('times as slow', 'right size', 'reached after s', 'over', 'changes afterwards'),
-                [(slowness, size, f'{seconds:.2f}', ' '.join(way), ' '.join(later) or 'none')
-                 for slowness, size, seconds, way, later in steps])
-    slowest = max((seconds for slowness, _, seconds, *_ in steps if slowness > 1),
-                  key=lambda seconds: (seconds != seconds, seconds))
-    changes = sum(len(later) for *_, later in steps)
-    print_bars([('seconds of frames until a slower engine runs at the right size',
-                 f'{slowest:.2f}', f'{SETTLED:.2f}', slowest <= SETTLED),
-                ('changes of the size after it was right', changes, 0, not changes)])
+    print_table(('slowdown', 'right size', 'reached after, s', 'by way of', 'changes afterwards'),
+                [(step.slowdown, step.right_size, f'{step.seconds:.2f}', ' '.join(step.before),
+                  ' '.join(step.after) or 'none') for step in steps])
+    slowest = max((step.seconds for step in steps if step.slowdown > 1),
+                  key=lambda seconds: (seconds != seconds, seconds))  # NaN is the largest
+    changes = sum(len(step.after) for step in steps)
+    print_targets([('seconds until a slower engine runs at the right size', f'{slowest:.2f}',
+                    f'{MAX_SECONDS:.2f}', slowest <= MAX_SECONDS),
+                   ('size changes after the right size was reached', changes, 0, not changes)])
 
 
 if __name__ == '__main__':

@@ -1,17 +1,21 @@
-"""Print whether frames of several cameras are done sooner in one batch than one after the other.
+"""Measure whether one batch with the frames of several cameras is faster than single frames.
 
     scripts/run python benchmarks/batching.py
 
-OpenVINO, as the engine has it, on the shipped model. Batches of each size take turns.
+Runs the shipped model in OpenVINO with the settings of the package's engine. The batch sizes are
+measured in turns.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig, parse_size
 from enet_ros.engines.inference_spec import InferenceSpec
@@ -20,8 +24,8 @@ from enet_ros.engines.openvino_engine import OpenVinoEngine
 from enet_ros.models import checkpoint
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--model', default='enet_camvid')
     parser.add_argument('--sizes', nargs='+', default=['640x360', '320x184'])
     parser.add_argument('--batches', type=int, nargs='+', default=[1, 2, 4])
@@ -31,46 +35,53 @@ def main():
     if min(options.batches) < 1 or any(frames % batch for batch in options.batches):
         parser.error(f'batches of {options.batches} do not all divide {frames} frames; '
                      'choose divisors of the largest')
-    print(f'{frames} frames, milliseconds (median), times as fast as one after the other\n')
+    print(f'{frames} frames: median milliseconds, and speedup over batches of '
+          f'{options.batches[0]}\n')
     print('| network |', *(f'batches of {batch} |' for batch in options.batches))
     print('|---|' + '---:|' * len(options.batches))
     for size in options.sizes:
-        task = InferenceSpec(*parse_size(size))
+        spec = InferenceSpec(*parse_size(size))
         images = np.random.default_rng(0).integers(
-            0, 256, (frames, task.height, task.width, 3), np.uint8)
-        times = measure(requests(options.model, task, options.batches), images, options.rounds)
-        single = times[options.batches[0]]
+            0, 256, (frames, spec.height, spec.width, 3), np.uint8)
+        times = measure(make_requests(options.model, spec, options.batches), images,
+                        options.rounds)
+        base = times[options.batches[0]]
         print(f'| {size} |', *(
             f'{statistics.median(each):.1f}, '
-            f'{statistics.median(one / other for one, other in zip(single, each)):.2f} |'
+            f'{statistics.median(before / now for before, now in zip(base, each)):.2f} |'
             for each in times.values()), flush=True)
 
 
-def requests(name, task, batches):
-    """Return a request of OpenVINO's for each size of a batch."""
-    model, spec = checkpoint.load(name)
-    engine = OpenVinoEngine(model, spec, task, ModelConfig())
+def make_requests(path: str, inference_spec: InferenceSpec,
+                  batches: Sequence[int]) -> dict[int, Any]:
+    """Return an OpenVINO InferRequest for each batch size."""
+    network, spec = checkpoint.load(path)
+    engine = OpenVinoEngine(network, spec, inference_spec, ModelConfig())
+    requests = {}
     with tempfile.TemporaryDirectory() as folder:
-        file = cached_onnx(Path(folder), model, spec, task, confidence=False)
-        made = {}
+        file = cached_onnx(Path(folder), network, spec, inference_spec, confidence=False)
         for batch in batches:
             graph = engine.core.read_model(file)
-            graph.reshape([batch, task.height, task.width, 3])
+            graph.reshape([batch, inference_spec.height, inference_spec.width, 3])
             compiled = engine.core.compile_model(graph, 'CPU', engine.settings)
-            made[batch] = compiled.create_infer_request()
-    return made
+            requests[batch] = compiled.create_infer_request()
+    return requests
 
 
-def measure(made, images, rounds):
-    """Return the milliseconds of all images in every round, by the size of a batch."""
-    times = {batch: [] for batch in made}
-    for turn in range(rounds + 1):
-        for batch, request in made.items():
+def measure(requests: Mapping[int, Any], images: NDArray[np.uint8],
+            rounds: int) -> dict[int, list[float]]:
+    """Return, by batch size, the milliseconds that all images take in each round.
+
+    images: uint8 (N, H, W, 3).
+    """
+    times: dict[int, list[float]] = {batch: [] for batch in requests}
+    for index in range(rounds + 1):
+        for batch, request in requests.items():
             start = time.perf_counter()
             for first in range(0, len(images), batch):
                 request.start_async([images[first:first + batch]], share_inputs=True)
                 request.wait()
-            if turn:  # the first warms up
+            if index:  # the first round warms up
                 times[batch].append(1e3 * (time.perf_counter() - start))
     return times
 

@@ -1,22 +1,31 @@
-"""How the labels of an overloaded node are shared among its cameras.
+"""Measure how fairly an overloaded node shares its time among its cameras.
 
     scripts/run python benchmarks/four_cameras.py
 
-Four cameras, a process each, send at 15 Hz to one segmentation node. Prints each camera's labels
-and whether the shares are within the bar.
+Four cameras, each in a process of its own, send images at 15 Hz to one segmentation node. Prints
+each camera's share of the labels.
 """
 
 import argparse
 
-from rig import between, open_rig, percentiles, print_bars, print_machine, print_table, sent
+from rig import (
+    Receipt,
+    between,
+    open_rig,
+    percentiles,
+    print_machine,
+    print_table,
+    print_targets,
+    sent,
+)
 
 NODE = 'segmentation_node'
 CAMERAS = 'front', 'left', 'right', 'rear'
-LEAST = 0.8  # of the camera with the most labels
+MIN_RATIO = 0.8  # fewest labels of a camera, relative to the most
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--seconds', type=float, default=60.0)
     parser.add_argument('--rate', type=float, default=15.0, help='of each camera, Hz')
     parser.add_argument('--budget-ms', type=float, default=0.0)
@@ -42,10 +51,10 @@ def main():
            options.seconds)
 
 
-def report(labels, seconds):
-    """Print the figures and the bar of {camera: receipts}."""
+def report(labels: dict[str, list[Receipt]], seconds: float) -> None:
+    """Print each camera's figures, and whether the target is met."""
     counts = {camera: len(receipts) for camera, receipts in labels.items()}
-    print_table(('camera', 'images sent', 'labels', 'labels a second', 'share', 'age p50 ms',
+    print_table(('camera', 'images sent', 'labels', 'labels per second', 'share', 'age p50 ms',
                  'age p99 ms'),
                 [(camera, sent(receipts), len(receipts), len(receipts) / seconds,
                   f'{len(receipts) / max(sum(counts.values()), 1):.1%}',
@@ -53,9 +62,9 @@ def report(labels, seconds):
                  for camera, receipts in labels.items()])
     if sum(counts.values()) > 0.9 * sum(map(sent, labels.values())):
         print('the node is not overloaded: raise --rate')
-    least = min(counts.values()) / max(max(counts.values()), 1)
-    print_bars([('fewest labels of a camera / most', f'{least:.2f}', f'{LEAST:.2f}',
-                 least >= LEAST)])
+    ratio = min(counts.values()) / max(max(counts.values()), 1)
+    print_targets([('fewest labels of a camera / most', f'{ratio:.2f}', f'{MIN_RATIO:.2f}',
+                    ratio >= MIN_RATIO)])
 
 
 if __name__ == '__main__':

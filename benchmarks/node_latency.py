@@ -1,35 +1,39 @@
-"""How old labels are on an overloaded machine, beside a node of the common kind.
+"""Compare the age of labels on an overloaded machine with that of a node that queues images.
 
     scripts/run python benchmarks/node_latency.py
 
-A camera sends 1280x720 images at 30 Hz, stamped when they are sent, to the segmentation node with
-a latency budget and to a node with a queue of ten images, in turns; each is a process of its own.
-The network runs at a size that overloads both. Beside them a stream of images of the labels' size
-measures the transport. Prints the labels' ages and whether the bars are reached.
+A camera sends 1280x720 images at 30 Hz, stamped when they are sent, in turns to the segmentation
+node with a latency budget and to a node with a queue of ten images. Each node is a process of its
+own. The network runs at a size that overloads both. A stream of images of the labels' size
+measures the transport meanwhile. Prints the ages of the labels.
 """
 
 import argparse
+from collections.abc import Sequence
 
 from enet_ros.msg import FrameTiming
 from rig import (
+    Receipt,
+    Window,
     between,
     open_rig,
     percentiles,
-    print_bars,
     print_machine,
     print_table,
+    print_targets,
     sent,
     within,
 )
 
-OURS, PEER = 'segmentation_node', 'common_node'
+OURS, PEER = 'segmentation_node', 'queueing_node'
 TRANSPORT_HZ = 10.0
-AGE_RATIO, GROWTH = 5.0, 1.1
-KEPT_UP = 0.9  # share of the images answered from which on a node is not overloaded
+MIN_AGE_RATIO = 5.0  # the peer's p99 age, relative to ours
+MAX_GROWTH = 1.1  # of the age during a turn
+OVERLOADED = 0.9  # share of images with a label below which a node is overloaded
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--seconds', type=float, default=120.0, help='of a turn')
     parser.add_argument('--rounds', type=int, default=2, help='of one turn each')
     parser.add_argument('--budget-ms', type=float, default=100.0)
@@ -38,7 +42,7 @@ def main():
     parser.add_argument('--height', type=int, default=448, help='of the network, pixels')
     parser.add_argument('--engine', default='auto', help='of the segmentation node')
     parser.add_argument('--peer', default='plain', choices=('plain', 'openvino', 'onnxruntime'),
-                        help="the peer's runtime, NumPy around it; plain is eager PyTorch")
+                        help="the peer's runtime, with NumPy for the rest; plain is eager PyTorch")
     options = parser.parse_args()
     network = {'width': options.width, 'height': options.height}
     with open_rig() as rig:
@@ -55,32 +59,33 @@ def main():
         labels = {node: rig.receive(f'/{node}/label') for node in (OURS, PEER)}
         timings = rig.receive(f'/{OURS}/timing', FrameTiming)
         transport = rig.receive('/transport')
-        heard = {**labels, OURS: timings}  # it may have to withhold all its labels
+        outputs = {**labels, OURS: timings}  # ours may withhold all labels
         rig.set('transport', {'rate_hz': TRANSPORT_HZ})
-        windows = {node: [] for node in labels}
+        windows: dict[str, list[Window]] = {node: [] for node in labels}
         for _ in range(options.rounds):
             for node in labels:
                 windows[node].append(rig.turn(f'camera_of_{node}', options.rate,
-                                              options.seconds, heard[node]))
+                                              options.seconds, outputs[node]))
     print_machine()
     print(f'network {options.width}x{options.height}, budget {options.budget_ms:g} ms, peer with '
           f'{options.peer}; {options.rounds} turns of {options.seconds:g} s each\n')
     report(labels, timings, transport, windows, options)
 
 
-def report(labels, timings, transport, windows, options):
-    """Print the figures and the bars."""
-    found = {node: Ages(receipts, windows[node]) for node, receipts in labels.items()}
-    ours, peer = found[OURS], found[PEER]
+def report(labels: dict[str, list[Receipt]], timings: list[Receipt], transport: list[Receipt],
+           windows: dict[str, list[Window]], options: argparse.Namespace) -> None:
+    """Print the figures, and whether the targets are met."""
+    ages = {node: Ages(receipts, windows[node]) for node, receipts in labels.items()}
+    ours, peer = ages[OURS], ages[PEER]
     print_table(('', OURS, PEER), [
-        *((f'age on receipt {rank}, ms', ours.ranks[rank], peer.ranks[rank])
-          for rank in ours.ranks),
-        ('p50 of the last fifth of turns / of the first', *(f'{each.growth:.2f}'
-                                                             for each in found.values())),
-        ('labels a second', *(each.rate for each in found.values())),
-        ('images sent a second', *(each.sent_rate for each in found.values())),
-        ('share of images without a label', *(f'{1 - each.answered:.0%}'
-                                              for each in found.values()))])
+        *((f'age on receipt, {name}, ms', ours.percentiles[name], peer.percentiles[name])
+          for name in ours.percentiles),
+        ('p50 in the last fifth of turns / in the first', *(f'{each.growth:.2f}'
+                                                            for each in ages.values())),
+        ('labels per second', *(each.label_rate for each in ages.values())),
+        ('images per second', *(each.image_rate for each in ages.values())),
+        ('share of images without a label', *(f'{1 - each.labeled:.0%}'
+                                              for each in ages.values()))])
     published = [receipt.timing.age_ms for receipt in timings if not receipt.timing.drop_reason]
     own = {receipt.number: receipt.timing.age_ms for receipt in timings}
     own_transport = [receipt.age_ms - own[receipt.number]
@@ -88,48 +93,52 @@ def report(labels, timings, transport, windows, options):
     one_way, = percentiles((each.age_ms for each in within(transport, windows[OURS])), 99)
     reasons = [receipt.timing.drop_reason for receipt in within(timings, windows[OURS])
                if receipt.timing.drop_reason]
-    withheld = ', '.join(f'{reasons.count(reason)} {reason}' for reason in sorted(set(reasons)))
-    print(f'\ndropped for their age: {withheld or "none"}; the others were superseded by newer '
-          f"ones or lost on the way\np99 of the transport: {one_way:.1f} ms, of the node's own "
-          f'labels {percentiles(own_transport, 99)[0]:.1f} ms')
-    for node, each in found.items():
-        if each.answered > KEPT_UP:
-            print(f'{node} is not overloaded: choose a larger network')
-    oldest, p99 = max(published, default=float('nan')), ours.ranks['p99']
-    budget = options.budget_ms
-    print_bars([
-        ('oldest label when published, ms', oldest, budget, oldest <= budget),
-        (f'p99 on receipt, 1/{AGE_RATIO:g} of the peer, ms', p99, peer.ranks['p99'] / AGE_RATIO,
-         p99 <= peer.ranks['p99'] / AGE_RATIO),
-        ('p99 on receipt, budget + p99 of the transport, ms', p99, budget + one_way,
+    dropped = ', '.join(f'{reasons.count(reason)} {reason}' for reason in sorted(set(reasons)))
+    print(f'\nframes dropped for their age: {dropped or "none"}; others were superseded by newer '
+          f'ones or lost in transport\np99 of the transport: {one_way:.1f} ms; of the labels of '
+          f'{OURS}: {percentiles(own_transport, 99)[0]:.1f} ms')
+    for node, each in ages.items():
+        if each.labeled > OVERLOADED:
+            print(f'{node} is not overloaded; use a larger --width and --height')
+    oldest, p99 = max(published, default=float('nan')), ours.percentiles['p99']
+    budget, peer_limit = options.budget_ms, peer.percentiles['p99'] / MIN_AGE_RATIO
+    print_targets([
+        ('age of the oldest label when published, ms', oldest, budget, oldest <= budget),
+        (f"p99 on receipt at most 1/{MIN_AGE_RATIO:g} of the peer's, ms", p99, peer_limit,
+         p99 <= peer_limit),
+        ('p99 on receipt at most the budget + p99 of the transport, ms', p99, budget + one_way,
          p99 <= budget + one_way),
-        ('growth over a turn, times', f'{ours.growth:.2f}', f'{GROWTH:.2f}',
-         ours.growth <= GROWTH)])
+        ('growth of the age during a turn', f'{ours.growth:.2f}', f'{MAX_GROWTH:.2f}',
+         ours.growth <= MAX_GROWTH)])
 
 
 class Ages:
-    """The ages of a node's labels on receipt, in all its turns together."""
+    """The ages of a node's labels on receipt, over all its turns.
 
-    def __init__(self, receipts, windows):
+    percentiles: milliseconds by name. labeled: share of the images sent that got a label.
+    growth: ratio of the median ages in the last and the first fifth of the turns.
+    """
+
+    def __init__(self, receipts: Sequence[Receipt], windows: Sequence[Window]) -> None:
         turns = [between(receipts, window) for window in windows]
         counted = [receipt for turn in turns for receipt in turn]
         seconds = sum(end - begin for begin, end in windows)
         images = sum(map(sent, turns))
         ranks = {'p50': 50, 'p95': 95, 'p99': 99, 'max': 100}
-        self.ranks = dict(zip(ranks, percentiles((each.age_ms for each in counted),
-                                                 *ranks.values())))
-        self.rate, self.sent_rate = len(counted) / seconds, images / seconds
-        self.answered = len(counted) / max(images, 1)
+        self.percentiles = dict(zip(ranks, percentiles((each.age_ms for each in counted),
+                                                       *ranks.values())))
+        self.label_rate, self.image_rate = len(counted) / seconds, images / seconds
+        self.labeled = len(counted) / max(images, 1)
         first, last = (percentiles((each.age_ms for window, turn in zip(windows, turns)
-                                    for each in between(turn, fifth(window, place))), 50)[0]
-                       for place in (0, 4))
+                                    for each in between(turn, fifth(window, index))), 50)[0]
+                       for index in (0, 4))
         self.growth = last / first
 
 
-def fifth(window, place):
-    """Return the (begin, end) of one fifth of a window."""
+def fifth(window: Window, index: int) -> Window:
+    """Return one fifth of a window; index 0 to 4."""
     begin, length = window[0], (window[1] - window[0]) / 5
-    return begin + place * length, begin + (place + 1) * length
+    return begin + index * length, begin + (index + 1) * length
 
 
 if __name__ == '__main__':

@@ -1,11 +1,10 @@
-"""Whether the segmentation node keeps its memory and threads, under load and over life cycles.
+"""Check the segmentation node for leaks of memory and threads.
 
     scripts/run python benchmarks/soak.py
 
-A camera sends 1280x720 images at 30 Hz for some minutes; labels, confidence, overlay and timing
-are received, and the node's resident memory is read once a second. Then the node is taken through
-its life cycle again and again, the camera still sending. Prints growth and whether it is within
-the bars.
+A camera sends 1280x720 images at 30 Hz for some minutes. Labels, confidence, overlay and timing
+are received, and the node's resident memory is read once per second. Then, with the camera still
+sending, the node goes through its lifecycle many times. Prints the growth of memory and threads.
 """
 
 import argparse
@@ -13,26 +12,28 @@ import argparse
 from enet_ros.msg import FrameTiming
 from rig import (
     ACTIVATE,
-    ANSWER_WITHIN,
     CLEANUP,
     CONFIGURE,
     DEACTIVATE,
+    RESPONSE_TIMEOUT,
     DemoFailure,
+    Receipt,
+    Rig,
     open_rig,
     percentiles,
-    print_bars,
     print_machine,
     print_table,
+    print_targets,
     process_status,
 )
 
 NODE, CAMERA = 'segmentation_node', 'camera'
-WARM_UP = 60.0  # seconds that do not count, a quarter of the run at most
-GROWTH = 0.02
+WARM_UP = 60.0  # seconds that do not count, at most a quarter of the run
+MAX_GROWTH = 0.02  # of the memory under load
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--minutes', type=float, default=15.0)
     parser.add_argument('--cycles', type=int, default=100)
     parser.add_argument('--rate', type=float, default=30.0, help='of the camera, Hz')
@@ -49,16 +50,16 @@ def main():
         rig.receive(f'/{NODE}/timing', FrameTiming)
         rig.set(CAMERA, {'rate_hz': options.rate})
         wait_for_label(rig, labels)
-        memory = sample(rig, node.pid, round(60 * options.minutes))
-        answered = len(labels)
-        cycles = cycle(rig, node.pid, options.cycles, labels)
+        memory = sample_memory(rig, node.pid, round(60 * options.minutes))
+        label_count = len(labels)
+        cycles = run_cycles(rig, node.pid, options.cycles, labels)
     print_machine()
-    print(f'{options.minutes:g} minutes, {answered} labels, {options.cycles} cycles\n')
+    print(f'{options.minutes:g} minutes, {label_count} labels, {options.cycles} cycles\n')
     report(memory, cycles)
 
 
-def sample(rig, pid, seconds):
-    """Return the resident MiB of each second."""
+def sample_memory(rig: Rig, pid: int, seconds: int) -> list[float]:
+    """Return the resident memory in MiB, once per second."""
     memory = []
     for _ in range(seconds):
         rig.pause(1.0)
@@ -66,10 +67,10 @@ def sample(rig, pid, seconds):
     return memory
 
 
-def cycle(rig, pid, cycles, labels):
-    """Take the active node through cycles; return (MiB, threads) each time that it is cleaned up.
+def run_cycles(rig: Rig, pid: int, cycles: int, labels: list[Receipt]) -> list[tuple[float, int]]:
+    """Clean up and reactivate the node; return (MiB, threads) each time it is unconfigured.
 
-    The first time comes before all cycles: it is what a first use leaves behind.
+    The first value is before the first cycle: what the first use left behind.
     """
     unconfigured = []
     for _ in range(cycles + 1):
@@ -82,27 +83,27 @@ def cycle(rig, pid, cycles, labels):
     return unconfigured
 
 
-def wait_for_label(rig, labels):
+def wait_for_label(rig: Rig, labels: list[Receipt]) -> None:
     before = len(labels)
-    if not rig.wait(lambda: len(labels) > before, ANSWER_WITHIN):
-        raise DemoFailure(f'no label came within {ANSWER_WITHIN:.0f} s')
+    if not rig.wait(lambda: len(labels) > before, RESPONSE_TIMEOUT):
+        raise DemoFailure(f'no label was received within {RESPONSE_TIMEOUT:.0f} s')
 
 
-def report(memory, cycles):
-    """Print what was held when, and the bars."""
+def report(memory: list[float], cycles: list[tuple[float, int]]) -> None:
+    """Print memory and threads over time, and whether the targets are met."""
     counted = memory[round(min(WARM_UP, len(memory) / 4)):]
     fifth = max(len(counted) // 5, 1)
     (first,), (last,) = percentiles(counted[:fifth], 50), percentiles(counted[-fifth:], 50)
     print_table(('', 'resident MiB', 'threads'), [
         ('under load, first fifth after the warm-up', first, ''),
         ('under load, last fifth', last, ''),
-        ('under load, at most', max(memory), ''),
+        ('under load, maximum', max(memory), ''),
         *((f'cleaned up, after {done} cycles', *cycles[done])
           for done in (0, len(cycles) // 2, len(cycles) - 1))])
-    growth, more = last / first - 1, cycles[-1][1] - cycles[0][1]
-    print_bars([('growth of memory under load', f'{growth:+.2%}', f'{GROWTH:.2%}',
-                 growth < GROWTH),
-                ('threads more after all cycles', more, 0, more <= 0)])
+    growth, new_threads = last / first - 1, cycles[-1][1] - cycles[0][1]
+    print_targets([('growth of memory under load', f'{growth:+.2%}', f'{MAX_GROWTH:.2%}',
+                    growth < MAX_GROWTH),
+                   ('threads left over after all cycles', new_threads, 0, new_threads <= 0)])
 
 
 if __name__ == '__main__':

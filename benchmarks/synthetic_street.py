@@ -1,4 +1,4 @@
-"""Print how many frames a second of the synthetic street one core draws, by processor time."""
+"""Measure how many frames per second of the synthetic street one core draws, by CPU time."""
 
 import argparse
 import statistics
@@ -9,7 +9,7 @@ import cv2
 from enet_ros.synthetic.street import SyntheticStreet
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--width', type=int, default=640)
     parser.add_argument('--height', type=int, default=360)
@@ -26,9 +26,9 @@ def main():
             start = time.process_time()
             street.render(index)
             draws.append(time.process_time() - start)
-    print(f'{options.width}x{options.height}: {1 / statistics.median(draws):.1f} frames a second '
-          f'(median of {len(draws)} frames of {options.streets} streets), a street is built in '
-          f'{1e3 * statistics.median(builds):.0f} ms')
+    print(f'{options.width}x{options.height}: {1 / statistics.median(draws):.1f} frames per '
+          f'second (median of {len(draws)} frames of {options.streets} streets); building a '
+          f'street takes {1e3 * statistics.median(builds):.0f} ms')
 
 
 if __name__ == '__main__':

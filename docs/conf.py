@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 project = 'enet_ros'
@@ -22,12 +24,11 @@ autodoc_mock_imports = [
     'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs', 'enet_ros.msg',
     'geometry_msgs', 'launch', 'launch_ros', 'lifecycle_msgs', 'nav_msgs', 'rcl_interfaces',
     'rclpy', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs', 'std_srvs', 'tf2_ros', 'vision_msgs']
-
-
 FIELD = re.compile(r'([a-z_]\w*(?:, [a-z_]\w*)*): (?=\S)')
 
 
-def _make_fields(app, what, name, obj, options, lines):
+def _make_fields(app: Sphinx, what: str, name: str, obj: object, options: object,
+                 lines: list[str]) -> None:
     """Make field lists of docstring paragraphs such as `width, height: pixels`."""
     start = 0
     for end in [i for i, line in enumerate(lines) if not line] + [len(lines)]:
@@ -38,5 +39,5 @@ def _make_fields(app, what, name, obj, options, lines):
         start = end + 1
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
     app.connect('autodoc-process-docstring', _make_fields)

@@ -38,6 +38,7 @@ ROS = {'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'lifec
 # Runtimes and tools that are extras: imported where they are used, not when a module is loaded.
 EXTRAS = {'rosbags', 'yaml', 'onnx', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs',
           'tf2_ros', 'lightning_fabric', 'tensorboard', 'matplotlib', 'cityscapesscripts'}
+TYPED_FOLDERS = 'launch', 'benchmarks', 'benchmarks/nodes', 'scripts', 'docs'
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
 
 
@@ -116,7 +117,8 @@ def test_the_core_loads_without_ros():
 def test_types():
     result = subprocess.run(
         [sys.executable, '-m', 'mypy', '--cache-dir', ROOT / '.work/mypy_cache', '--config-file',
-         ROOT / 'mypy.ini', PACKAGE, *sorted((ROOT / 'launch').glob('*.py'))],
+         ROOT / 'mypy.ini', PACKAGE, *sorted(path for folder in TYPED_FOLDERS
+                                             for path in ROOT.glob(f'{folder}/*.py'))],
         cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -1,15 +1,19 @@
-"""A camera that shows frames of a synthetic street, stamped when they are sent.
+"""A camera that sends frames of a synthetic street, stamped when they are sent.
 
-frame_id is the frame's number. Parameter rate_hz changes while it runs; at 0 it sends nothing.
+The frame_id is the number of the frame. The parameter rate_hz can change at any time; at 0 no
+frames are sent.
 """
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.timer import Timer
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -21,9 +25,9 @@ FRAMES = 4
 
 
 class StreetCamera(Node):
-    """Publishes `image` as bgr8, or as mono8 of the size of a label image."""
+    """Publishes `image` as bgr8, or as mono8 if the parameter `mono` is set."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__('street_camera')
         width = self.declare_parameter('width', 1280).value
         height = self.declare_parameter('height', 720).value
@@ -35,19 +39,20 @@ class StreetCamera(Node):
                          array_to_image(frame[..., ::-1].copy(), 'bgr8', Header())
                          for frame in frames]
         self.publisher = self.create_publisher(Image, 'image', RESULT if reliable else CAMERA)
-        self.number, self.timer = 0, None
+        self.number = 0
+        self.timer: Timer | None = None
         self.add_on_set_parameters_callback(self._change)
 
-    def _change(self, changes):
+    def _change(self, changes: Iterable[Parameter]) -> SetParametersResult:
         for change in changes:
             if change.name == 'rate_hz':
                 if self.timer is not None:
                     self.destroy_timer(self.timer)
-                self.timer = self.create_timer(1 / change.value, self._send) if change.value \
-                    else None
+                rate = change.value
+                self.timer = self.create_timer(1 / rate, self._send) if rate else None
         return SetParametersResult(successful=True)
 
-    def _send(self):
+    def _send(self) -> None:
         message = self.messages[self.number % FRAMES]
         message.header.frame_id = str(self.number)
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(time.time_ns(), 10**9)

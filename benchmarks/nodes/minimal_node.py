@@ -1,4 +1,4 @@
-"""A Segmenter between a subscription and a publisher, and nothing else."""
+"""A minimal node: a subscription, a Segmenter and a publisher."""
 
 import time
 from contextlib import suppress
@@ -17,11 +17,11 @@ from enet_ros.ros.qos import CAMERA, RESULT
 from enet_ros.segmenter import Segmenter
 
 
-class BareNode(Node):
-    """Publishes `~/label` of the image's size, and in `~/timing` only when the image came."""
+class MinimalNode(Node):
+    """Publishes `~/label` at the image's size, and its age on arrival in `~/timing`."""
 
-    def __init__(self):
-        super().__init__('bare_node')
+    def __init__(self) -> None:
+        super().__init__('minimal_node')
         settings = {name: self.declare_parameter(name, default).value for name, default in
                     {'engine': 'auto', 'width': 0, 'height': 0}.items()}
         self.segmenter = Segmenter.load(self.declare_parameter('model', 'enet_camvid').value,
@@ -31,7 +31,7 @@ class BareNode(Node):
         self.timing = self.create_publisher(FrameTiming, '~/timing', RESULT)
         self.create_subscription(Image, 'image', self._segment, CAMERA)
 
-    def _segment(self, message):
+    def _segment(self, message: Image) -> None:
         stamp, size = message.header.stamp, (message.width, message.height)
         age_ms = 1e3 * (time.time() - stamp.sec) - 1e-6 * stamp.nanosec
         image = np.frombuffer(message.data, np.uint8).reshape(*size[::-1], 3)
@@ -41,7 +41,7 @@ class BareNode(Node):
 
 
 if __name__ == '__main__':
-    cv2.setNumThreads(1)  # as the segmentation node has it
+    cv2.setNumThreads(1)  # as in the segmentation node
     rclpy.init()
     with suppress(KeyboardInterrupt, ExternalShutdownException):
-        rclpy.spin(BareNode())
+        rclpy.spin(MinimalNode())

@@ -1,4 +1,4 @@
-"""A segmentation node of the common kind: a queue of images, and a callback that does it all."""
+"""A simple segmentation node: a queue of images, and one callback that does all the work."""
 
 from contextlib import suppress
 
@@ -18,11 +18,11 @@ BASELINES = {'plain': baselines.plain_pytorch, 'onnxruntime': baselines.plain_on
              'openvino': baselines.plain_openvino, 'opencv': baselines.plain_opencv}
 
 
-class CommonNode(Node):
-    """Publishes `~/label` of the image's size; parameter `runtime` selects a baseline."""
+class QueueingNode(Node):
+    """Publishes `~/label` at the image's size; the parameter `runtime` selects a baseline."""
 
-    def __init__(self):
-        super().__init__('common_node')
+    def __init__(self) -> None:
+        super().__init__('queueing_node')
         model = self.declare_parameter('model', 'enet_camvid').value
         runtime = self.declare_parameter('runtime', 'plain').value
         self.size = (self.declare_parameter('width', 640).value,
@@ -34,18 +34,18 @@ class CommonNode(Node):
             Image, 'image', self._segment,
             QoSProfile(depth=QUEUE, reliability=ReliabilityPolicy.BEST_EFFORT))
 
-    def _segment(self, message):
+    def _segment(self, message: Image) -> None:
         image = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
         image = cv2.cvtColor(cv2.resize(image, self.size), cv2.COLOR_BGR2RGB)
         labels = cv2.resize(self.network(image), (message.width, message.height),
                             interpolation=cv2.INTER_NEAREST)
-        answer = Image(header=message.header, height=message.height, width=message.width,
-                       encoding='mono8', step=message.width)
-        answer.data = labels.tobytes()
-        self.publisher.publish(answer)
+        label = Image(header=message.header, height=message.height, width=message.width,
+                      encoding='mono8', step=message.width)
+        label.data = labels.tobytes()
+        self.publisher.publish(label)
 
 
 if __name__ == '__main__':
     rclpy.init()
     with suppress(KeyboardInterrupt, ExternalShutdownException):
-        rclpy.spin(CommonNode())
+        rclpy.spin(QueueingNode())
