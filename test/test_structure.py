@@ -13,8 +13,8 @@ from enet_ros.models.registry import ARCHITECTURES
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / 'enet_ros'
 
-# Each floor may import itself and the floors above it in this list.
-FLOORS = [
+# Each layer may import itself and the layers above it in this list.
+LAYERS = [
     ['errors', 'json_data', 'yaml_data', 'logger'],
     ['paths'],
     ['labels', 'label_yaml', 'config', 'timing'],
@@ -42,10 +42,10 @@ TYPED_FOLDERS = 'launch', 'benchmarks', 'benchmarks/nodes', 'scripts', 'docs'
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
 
 
-def _floor(module):
-    names = [floor for floor, members in enumerate(FLOORS) if module in members]
-    assert names, f'{module} stands on no floor: place it in FLOORS'
-    return names[0]
+def _layer(module):
+    layers = [index for index, members in enumerate(LAYERS) if module in members]
+    assert layers, f'{module} is in no layer; add it to LAYERS'
+    return layers[0]
 
 
 def _imports(tree):
@@ -71,7 +71,7 @@ def test_imports_point_upwards(path):
             if first == 'msg':
                 assert own == 'ros', f'{path} imports messages'
             elif first != '__version__':
-                assert _floor(first) <= _floor(own), f'{path} imports {name} from below'
+                assert _layer(first) <= _layer(own), f'{path} imports {name} from below'
         assert package not in ROS or own == 'ros', f'{path} imports {name}'
 
 

@@ -111,7 +111,7 @@ class Score:
                         'color': frame.outputs['color']}
             row = [(name, image_to_array(message).rgb()) for name, message in pictures.items()]
             if 'truth' in frame.inputs:
-                row.append(('truth', colorize(mono_pixels(frame.inputs['truth']), palette)))
+                row.append(('ground truth', colorize(mono_pixels(frame.inputs['truth']), palette)))
             masks = [f'mask/{self.labels.classes[i].topic_name}' for i in shown]
             rows += [row, [(name, mono_pixels(frame.outputs[name])) for name in masks]]
         return contact_sheet(title, rows, self.labels)
