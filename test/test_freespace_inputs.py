@@ -1,5 +1,7 @@
 """What the free space node does with input that it cannot use: say why, withhold, recover."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 
 from camera import answer_to
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import TransformStamped
 from label_source import (
     GRID,
     NODE,
@@ -20,6 +23,7 @@ from label_source import (
     picture,
 )
 from lifecycle_msgs.msg import Transition
+from std_msgs.msg import Header
 
 from enet_ros.labels import LabelClass, LabelSet
 from enet_ros.ros.convert import array_to_image
@@ -197,13 +201,27 @@ def test_grids_are_fused_by_odometry(free_space, probe):
     source.send_until(answered(probe, SCAN, GRID), make=frames(at(30.0)))
 
 
-def test_tf_needs_its_package(start_node, probe):
-    try:
-        import tf2_ros
-    except ImportError:
-        tf2_ros = None
-    if tf2_ros:
-        pytest.skip('tf2_ros is installed')
+def test_fused_frames_are_forgotten_when_the_stamps_go_back(free_space, probe):
+    _, source = free_space({'fusion.enabled': True}, topics=[GRID])
+
+    def at_rest(age):
+        def make():
+            messages = source.frame(age=age)
+            source.send({'odom': odometry(messages['label'].header.stamp)})
+            probe.spin(0.05)
+            return messages
+        return make
+
+    first = source.send_until(answered(probe, GRID), make=at_rest(0.0))
+    assert 100 in answer_to(probe, GRID, first).data
+    source.labels = np.full_like(source.labels, 255)
+    earlier = source.send_until(answered(probe, GRID), make=at_rest(30.0))
+    assert set(answer_to(probe, GRID, earlier).data) == {-1}
+
+
+def test_tf_needs_its_package(start_node, probe, tmp_path, monkeypatch):
+    (tmp_path / 'tf2_ros.py').write_text('raise ImportError("not installed")')
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path), prepend=os.pathsep)
     start_node('freespace_node', {**PARAMETERS, 'camera.pose': 'tf'})
     assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
     assert 'install ros-' in probe.status(NODE).message
@@ -211,10 +229,26 @@ def test_tf_needs_its_package(start_node, probe):
     probe.bring_up(NODE)
 
 
-def test_the_pose_of_tf(start_node, probe):
-    """Missing, there, stale, and jumping."""
+def mount(header, z):
+    """Return the transform of a camera that looks forward and 0.35 rad down."""
+    transform = TransformStamped(header=Header(stamp=header.stamp, frame_id='base_link'),
+                                 child_frame_id=header.frame_id)
+    transform.transform.translation.z = z
+    half = (np.pi / 2 + 0.35) / 2  # about y, then about the axis
+    c, s, r = np.cos(half), np.sin(half), np.sqrt(0.5)
+    rotation = transform.transform.rotation
+    rotation.x, rotation.y = -r * s, r * s
+    rotation.z, rotation.w = -r * c, r * c
+    return transform
+
+
+@pytest.fixture
+def mounted(start_node, probe):
+    """Return the labels of a camera whose pose is in TF, and a function that places it.
+
+    The function takes its height and the age of transform and frame.
+    """
     tf2_ros = pytest.importorskip('tf2_ros', reason='needs tf2_ros')
-    from geometry_msgs.msg import TransformStamped
     broadcaster = tf2_ros.TransformBroadcaster(probe.node)
     start_node('freespace_node', {**PARAMETERS, 'camera.pose': 'tf',
                                   'camera.max_pose_age_ms': 500.0})
@@ -224,25 +258,22 @@ def test_the_pose_of_tf(start_node, probe):
     probe.bring_up(NODE)
     source.wait_for_node()
     source.announce()
-    refused(source, probe, source.frame, 'no transform from base_link', 'a missing transform')
 
     def placed(z, age=0.0):
         def make():
-            transform = TransformStamped(header=source.frame(age=age)['label'].header,
-                                         child_frame_id='front_optical')
-            transform.header.frame_id = 'base_link'
-            transform.transform.translation.z = z
-            # Looks forward and 0.35 rad down: about y by pi / 2 + 0.35, then about the axis.
-            half = (np.pi / 2 + 0.35) / 2
-            c, s, r = np.cos(half), np.sin(half), np.sqrt(0.5)
-            rotation = transform.transform.rotation
-            rotation.x, rotation.y = -r * s, r * s
-            rotation.z, rotation.w = -r * c, r * c
-            broadcaster.sendTransform(transform)
+            messages = source.frame(age=age)
+            broadcaster.sendTransform(mount(messages['label'].header, z))
             probe.spin(0.1)
-            return source.frame()
+            return messages
         return make
 
+    return source, placed
+
+
+def test_the_pose_of_tf(mounted, probe):
+    """Missing, there, stale, and jumping."""
+    source, placed = mounted
+    refused(source, probe, source.frame, 'no transform from base_link', 'a missing transform')
     source.send_until(answered(probe, SCAN), make=placed(1.5))
     probe.spin(1.0)
     refused(source, probe, source.frame, 'ms away from the image', 'a stale transform')
@@ -250,3 +281,10 @@ def test_the_pose_of_tf(start_node, probe):
     source.send(placed(3.0)())
     probe.wait(lambda: 'jumps by 1.50 m' in probe.status(NODE).message, 'the report of a jump')
     source.send_until(answered(probe, SCAN), make=placed(3.0))
+
+
+def test_the_pose_of_tf_when_the_stamps_go_back(mounted, probe):
+    source, placed = mounted
+    source.send_until(answered(probe, SCAN), make=placed(1.5))
+    # TF itself ignores what is older than its newest transform by more than 10 s.
+    source.send_until(answered(probe, SCAN), make=placed(3.0, age=30.0))

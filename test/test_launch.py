@@ -250,10 +250,12 @@ def test_rviz_gets_the_frame_of_the_street_camera(start_freespace):
 # Whole launches
 
 LAUNCHER = """
+import signal
 import sys
 from launch import LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored, as in the background
 service = LaunchService()
 service.include_launch_description(IncludeLaunchDescription(
     PythonLaunchDescriptionSource(sys.argv[1]),
@@ -264,21 +266,28 @@ sys.exit(service.run())
 
 @pytest.fixture
 def run_launch(tmp_path):
-    """Return a function that starts a launch file as a process of its own."""
+    """Return a function that starts a launch file as a process of its own.
+
+    At the end, all its processes get SIGINT, as Ctrl-C in a terminal sends it.
+    """
     running = []
 
     def run(name, *arguments):
         running.append(subprocess.Popen(
             [sys.executable, '-c', LAUNCHER, str(LAUNCH / name), *arguments],
             env={**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), 'ROS_LOG_DIR': str(tmp_path)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True))
         return running[-1]
 
     yield run
     for process in running:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
+            os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def test_nodes_follow_a_simulated_clock(run_launch, probe, tiny_model):

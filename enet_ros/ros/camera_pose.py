@@ -22,6 +22,9 @@ class PoseSource(Protocol):
         Raise BadInput if there is no reliable pose.
         """
 
+    def forget(self) -> None:
+        """Forget earlier poses; the next image may be from another time."""
+
     def close(self) -> None:
         """Release all resources."""
 
@@ -45,6 +48,9 @@ class ParameterPose:
                                           camera.roll, camera.pitch, camera.yaw)
             self._camera = camera
         return self._pose
+
+    def forget(self) -> None:
+        """Forget nothing: the pose does not depend on earlier ones."""
 
     def close(self) -> None:
         """Release nothing."""
@@ -87,6 +93,11 @@ class TransformPose:
             Pose.from_quaternion((position.x, position.y, position.z),
                                  (rotation.x, rotation.y, rotation.z, rotation.w)),
             config.camera.max_jump)
+
+    def forget(self) -> None:
+        """Empty the buffer, which ignores transforms that are older than its newest by 10 s."""
+        self._buffer.clear()
+        self._tracker = PoseTracker()
 
     def close(self) -> None:
         """Destroy the TF subscriptions."""

@@ -18,12 +18,14 @@ from enet_ros.ros.convert import image_to_plane
 from enet_ros.ros.frames import LabelFrame
 from enet_ros.ros.geometry import Geometry, GeometryCache
 from enet_ros.ros.label_stream import LabelStream
+from enet_ros.ros.messages import seconds
 from enet_ros.ros.odometry import OdometryTrack
 from enet_ros.ros.outputs import FreeSpaceFrame
 from enet_ros.ros.pipeline import FrameProcessor
 from enet_ros.timing import StageTimer
 
 CURB_INTERVAL = 5  # frames; the curbs of one of them are compared with the pitch
+MAX_STEP_BACK = 1.0  # seconds between stamps; more is a bag or a simulation that starts again
 
 
 class FreeSpaceProcessor(FrameProcessor[LabelStream, LabelFrame, FreeSpaceFrame]):
@@ -36,7 +38,8 @@ class FreeSpaceProcessor(FrameProcessor[LabelStream, LabelFrame, FreeSpaceFrame]
                  logger: RcutilsLogger) -> None:
         self.geometry = GeometryCache(pose_source)
         self.history: History | None = None
-        self._odometry, self._logger = odometry, logger
+        self._pose_source, self._odometry, self._logger = pose_source, odometry, logger
+        self._newest_stamp = 0.0
 
     def forget(self) -> None:
         """Forget earlier frames; the next one may be from another place."""
@@ -45,11 +48,13 @@ class FreeSpaceProcessor(FrameProcessor[LabelStream, LabelFrame, FreeSpaceFrame]
     def idle(self, frame: LabelFrame) -> None:
         """Build the geometry, which the diagnostics show before anybody subscribes."""
         self.forget()
+        self._follow_stamp(frame)
         label = image_to_plane(frame.message)
         self.geometry.get(frame, (label.shape[1], label.shape[0]))
 
     def process(self, stream: LabelStream, frame: LabelFrame, topics: set[str],
                 timer: StageTimer) -> FreeSpaceFrame:
+        self._follow_stamp(frame)
         with timer.stage('conversion'):
             label = image_to_plane(frame.message)
             confidence = image_to_plane(frame.confidence) if frame.confidence else None
@@ -64,6 +69,14 @@ class FreeSpaceProcessor(FrameProcessor[LabelStream, LabelFrame, FreeSpaceFrame]
             fused_grid = self._fuse(stream, frame, topics, geometry, history, view)
         header = Header(stamp=frame.message.header.stamp, frame_id=frame.config.base_frame)
         return FreeSpaceFrame(header, geometry, view, self._odometry is not None, fused_grid)
+
+    def _follow_stamp(self, frame: LabelFrame) -> None:
+        """Forget earlier frames and camera poses if the stamps go back."""
+        stamp = seconds(frame.message.header.stamp)
+        if stamp < self._newest_stamp - MAX_STEP_BACK:
+            self.forget()
+            self._pose_source.forget()
+        self._newest_stamp = stamp
 
     def _history_for(self, geometry: Geometry, fusion: FusionConfig) -> 'History':
         settings = HistorySettings(geometry.space.config, fusion)

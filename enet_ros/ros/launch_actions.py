@@ -65,11 +65,11 @@ def start_source(context: LaunchContext) -> list[Action]:
     values = context.launch_configurations
     if not values['source']:
         return []
+    parameters = {'source': _text(values['source']), **simulated_time(context)}
     return [Node(
         package='enet_ros', executable='replay_node', name='replay_node',
         namespace=values['namespace'], output='screen',
-        parameters=[values['params_file'],
-                    {'source': _text(values['source']), **simulated_time(context)}])]
+        parameters=[values['params_file'], parameters])]
 
 
 def start_segmentation(context: LaunchContext, executable: str = 'segmentation_node',

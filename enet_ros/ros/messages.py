@@ -69,6 +69,11 @@ def label_info(labels: LabelSet, threshold: float, stamp: Time) -> object:
                    for class_id, name in enumerate(labels.names)])
 
 
+def seconds(stamp: Time) -> float:
+    """Return a stamp in seconds."""
+    return stamp.sec + 1e-9 * stamp.nanosec
+
+
 def calibration(message: CameraInfo) -> Calibration:
     """Return the Calibration of a CameraInfo."""
     roi = message.roi

@@ -9,6 +9,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.odometry_buffer import OdometryBuffer
+from enet_ros.ros.messages import seconds
 
 QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -29,7 +30,7 @@ class OdometryTrack:
         """
         if self._wrong_frame:
             raise BadInput(self._wrong_frame)
-        return self._track.interpolate(_seconds(stamp), max_gap)
+        return self._track.interpolate(seconds(stamp), max_gap)
 
     def close(self) -> None:
         """Destroy the subscription."""
@@ -46,8 +47,4 @@ class OdometryTrack:
         position, rotation = message.pose.pose.position, message.pose.pose.orientation
         yaw = atan2(2 * (rotation.w * rotation.z + rotation.x * rotation.y),
                     1 - 2 * (rotation.y * rotation.y + rotation.z * rotation.z))
-        self._track.add(_seconds(message.header.stamp), position.x, position.y, yaw)
-
-
-def _seconds(stamp: Time) -> float:
-    return stamp.sec + 1e-9 * stamp.nanosec
+        self._track.add(seconds(message.header.stamp), position.x, position.y, yaw)

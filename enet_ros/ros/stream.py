@@ -11,10 +11,14 @@ from std_msgs.msg import Header
 from enet_ros.latency.admission import AdmissionControl
 from enet_ros.latency.clocks import FrameAges
 from enet_ros.ros import qos
+from enet_ros.ros.messages import seconds
 from enet_ros.ros.outputs import Output
 from enet_ros.ros.stream_statistics import StreamStatistics
 
 ResultT = TypeVar('ResultT')
+CLOCK_REMEDY = 'synchronize the clocks of camera and node, or set use_sim_time'
+SIMULATED_CLOCK_REMEDY = ('use_sim_time is true, so publish the clock of the images on /clock, as '
+                          'ros2 bag play --clock does')
 
 
 class Stream(Generic[ResultT]):
@@ -37,8 +41,10 @@ class Stream(Generic[ResultT]):
         self.admission = AdmissionControl(clock)
         self.qos_mismatches = qos.MismatchMonitor(node)
         self._prefix = f'{name}/' if name else ''
+        simulated = node.get_parameter('use_sim_time').value
         self._ages = FrameAges(
-            lambda text: node.get_logger().warning(f'{self._prefix}{item}: {text}'))
+            lambda text: node.get_logger().warning(f'{self._prefix}{item}: {text}'),
+            SIMULATED_CLOCK_REMEDY if simulated else CLOCK_REMEDY)
         self._subscriptions: list[Subscription] = []
         self._publishers: dict[str, LifecyclePublisher] = {}
         try:
@@ -95,7 +101,7 @@ class Stream(Generic[ResultT]):
 
     def _age_on_arrival(self, header: Header) -> float:
         """Return the age in milliseconds of a frame that was received just now, by its stamp."""
-        age = self._ages.on_arrival(header.stamp.sec + 1e-9 * header.stamp.nanosec,
+        age = self._ages.on_arrival(seconds(header.stamp),
                                     1e-9 * self.node.get_clock().now().nanoseconds)
         self.statistics.warn('clock', 'stamps are of another clock, so ages count from arrival'
                              if self._ages.clock_mismatch else '')
