@@ -1,8 +1,8 @@
-"""A camera made of noise, for tests of nodes."""
+"""A camera that publishes noise, for tests of nodes."""
 
 import cv2
 import numpy as np
-from nodes import CAMERA
+from nodes import CAMERA, RETRY_INTERVAL
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -12,7 +12,7 @@ RNG = np.random.default_rng(8)
 
 
 class Camera:
-    """Publishes images as a camera does: best effort, the newest only."""
+    """Publishes images as cameras do: best effort, with a queue of one."""
 
     def __init__(self, probe, namespace='', size=(160, 90), compressed=''):
         self.probe, self.size, self.compressed = probe, size, compressed
@@ -22,7 +22,7 @@ class Camera:
         self.info = probe.node.create_publisher(CameraInfo, f'{namespace}/camera_info', CAMERA)
 
     def header(self, age=0.0):
-        """Return a header with the time so many seconds ago."""
+        """Return a header whose stamp is `age` seconds ago."""
         nanoseconds = self.probe.node.get_clock().now().nanoseconds - int(age * 1e9)
         header = Header(frame_id=self.frame_id)
         header.stamp.sec, header.stamp.nanosec = divmod(nanoseconds, 10**9)
@@ -30,10 +30,10 @@ class Camera:
 
     def wait_for_node(self):
         for publisher in (self.publisher, self.info):
-            self.probe.wait(publisher.get_subscription_count, 'the node to subscribe')
+            self.probe.wait(publisher.get_subscription_count, 'subscription of the node')
 
     def image(self, header=None):
-        """Return a message made of noise."""
+        """Return an image message of noise."""
         width, height = self.size
         pixels = RNG.integers(0, 256, (height, width, 3), np.uint8)
         header = header or self.header()
@@ -44,30 +44,31 @@ class Camera:
                                data=data)
 
     def send(self, message=None):
-        """Publish a message, or an image made of noise; return the message."""
+        """Publish a message, or an image of noise; return the message."""
         message = self.image() if message is None else message
         self.publisher.publish(message)
         return message
 
     def send_info(self, width, height):
-        """Publish the calibration of an image of a size."""
+        """Publish a calibration for images of this size."""
         self.info.publish(CameraInfo(
             width=width, height=height, k=[200.0, 0, width / 2, 0, 200, height / 2, 0, 0, 1],
             p=[200.0, 0, width / 2, 0, 0, 200, height / 2, 0, 0, 0, 1, 0]))
 
-    def send_until(self, answered, make=None):
-        """Publish again and again until `answered(message)` is true of one; return that one."""
+    def send_until(self, is_done, make=None):
+        """Publish images until `is_done(message)` is true for one; return that one."""
         sent = []
 
         def step():
             sent.append(self.send(make() if make else None))
-            self.probe.spin(0.2)
-            return next((message for message in sent if answered(message)), None)
+            return self.probe.poll(
+                lambda: next((message for message in sent if is_done(message)), None),
+                RETRY_INTERVAL)
 
-        return self.probe.wait(step, 'an answer to an image')
+        return self.probe.wait(step, 'result of an image')
 
     def stream(self, seconds, rate, make=None):
-        """Publish at a rate for a time; return the messages."""
+        """Publish at a rate (Hz) for some seconds; return the messages."""
         return [self._sent_for(1 / rate, make) for _ in range(round(seconds * rate))]
 
     def _sent_for(self, seconds, make):
@@ -80,6 +81,6 @@ def stamp(message):
     return message.header.stamp.sec, message.header.stamp.nanosec
 
 
-def answer_to(probe, topic, message):
-    """Return what came on a topic with the stamp of `message`, or None."""
+def result_of(probe, topic, message):
+    """Return the received message of a topic that has the stamp of `message`, or None."""
     return next((m for m in probe.received[topic] if stamp(m) == stamp(message)), None)

@@ -84,11 +84,11 @@ def free_space(start_node, probe):
 
     It returns the process and a source of label images that the node hears.
     """
-    from label_source import NODE, OUTPUTS, PARAMETERS, LabelSource
+    from label_publisher import NODE, OUTPUTS, PARAMETERS, LabelPublisher
 
     def active(parameters=None, topics=tuple(OUTPUTS)):
         process = start_node('freespace_node', {**PARAMETERS, **(parameters or {})})
-        source = LabelSource(probe)
+        source = LabelPublisher(probe)
         for topic in topics:
             probe.subscribe(OUTPUTS[topic], topic)
         probe.bring_up(NODE)

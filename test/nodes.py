@@ -1,4 +1,4 @@
-"""Nodes as processes, and a probe that talks with them over DDS; every wait has an end."""
+"""Nodes as processes, and a probe that communicates with them over DDS. All waits are bounded."""
 
 import os
 import signal
@@ -10,16 +10,17 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.srv import GetParameters, SetParameters
+from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 WORKER = os.environ.get('PYTEST_XDIST_WORKER', '')  # gw0, gw1 and so on under pytest-xdist
 RUN = os.getppid() if WORKER else os.getpid()
-# Not the domain of a robot nearby, nor of another run of the tests or another worker of this run.
+# A DDS domain that no robot nearby, other run of the tests or worker of this run is likely to use.
 DOMAIN = 20 + (8 * RUN + int(WORKER[2:] or 0)) % 80
-PATIENCE = 60.0  # seconds; far more than anything takes on a busy machine
+TIMEOUT = 60.0  # seconds; far more than anything takes on a busy machine
+RETRY_INTERVAL = 0.2  # seconds
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL,
                      reliability=ReliabilityPolicy.RELIABLE)
 CAMERA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -53,10 +54,10 @@ class NodeProcess:
         if self.alive:
             self.process.send_signal(sign)
         try:
-            return self.process.wait(PATIENCE)
+            return self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(PATIENCE)
+            self.process.wait(TIMEOUT)
             raise
 
 
@@ -71,7 +72,7 @@ def node_process(*args, **kwargs):
 
 
 class Probe:
-    """A node that keeps all it receives."""
+    """A node that keeps the messages that it receives."""
 
     def __init__(self):
         self.context = rclpy.Context()
@@ -92,36 +93,56 @@ class Probe:
         messages = self.received[topic] = []
         return self.node.create_subscription(kind, topic, messages.append, qos)
 
-    def wait(self, condition, what, seconds=PATIENCE):
-        """Spin until `condition()` is true and return what it returned; fail after a while."""
+    def poll(self, condition, seconds):
+        """Spin until `condition()` is true, at most some seconds; return its last result."""
         end = time.monotonic() + seconds
-        while not (result := condition()):
-            assert time.monotonic() < end, f'waited {seconds} s in vain for {what}'
+        while not (result := condition()) and time.monotonic() < end:
             self.executor.spin_once(timeout_sec=0.05)
         return result
 
+    def wait(self, condition, what, seconds=TIMEOUT):
+        """Spin until `condition()` is true and return its result; fail after a timeout."""
+        result = self.poll(condition, seconds)
+        assert result, f'no {what} within {seconds} s'
+        return result
+
     def spin(self, seconds):
-        """Spin for a time, to see that something does not come."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.executor.spin_once(timeout_sec=0.05)
+        """Spin for some seconds, to check that something does not happen."""
+        self.poll(lambda: False, seconds)
 
     def send_request(self, kind, name, request):
         """Send a request to a service; return the client and the future of the response."""
         client = self.node.create_client(kind, name)
         self.wait(client.service_is_ready, f'service {name}')
-        self.spin(0.3)  # the server finds this client a little later; sooner, its answer is lost
+        self._wait_for_discovery(name.rpartition('/')[0])
         return client, client.call_async(request)
+
+    def _wait_for_discovery(self, node):
+        """Wait until a node has discovered all clients; its response to an unknown one is lost.
+
+        It discovers clients in the order of their creation, so a response to a new client means
+        that it knows the others.
+        """
+        client = self.node.create_client(ListParameters, f'{node}/list_parameters')
+        self.wait(client.service_is_ready, f'parameter services of {node}')
+        futures = []
+
+        def has_responded():
+            futures.append(client.call_async(ListParameters.Request()))
+            return self.poll(lambda: any(future.done() for future in futures), RETRY_INTERVAL)
+
+        self.wait(has_responded, f'response of {node}')
+        self.node.destroy_client(client)
 
     def call(self, kind, name, request):
         """Call a service and return its response."""
         client, future = self.send_request(kind, name, request)
-        self.wait(future.done, f'an answer of {name}')
+        self.wait(future.done, f'response of {name}')
         self.node.destroy_client(client)
         return future.result()
 
     def change_state(self, node, transition):
-        """Take a managed node through a transition; return whether it succeeded."""
+        """Make a managed node do a transition; return whether it succeeded."""
         request = ChangeState.Request(transition=Transition(id=transition))
         return self.call(ChangeState, f'{node}/change_state', request).success
 
@@ -148,7 +169,7 @@ class Probe:
                          GetParameters.Request(names=[name])).values[0]
 
     def status(self, node):
-        """Return the node's newest diagnostic status that came after this call."""
+        """Return the node's next diagnostic status."""
         del self.received['/diagnostics'][:]
         return self.wait(lambda: next((
             status for array in self.received['/diagnostics'] for status in array.status

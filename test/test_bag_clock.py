@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 pytest.importorskip('rosbags', reason='needs rosbags')
 
-from camera import answer_to
+from camera import result_of
 from enet_ros.msg import FrameTiming
 from nodes import CAMERA
 from rclpy.serialization import serialize_message
@@ -144,7 +144,7 @@ def test_the_budget_counts_the_time_of_the_bag(player, probe):
     timing = player.play_until(lambda: timing_of_delayed() or player.now > START + LENGTH,
                                'the delayed image')
     assert timing.drop_reason in ('late', 'no time left') and timing.age_ms > 1900
-    assert not answer_to(probe, LABEL, timing)
+    assert not result_of(probe, LABEL, timing)
     player.play_until(lambda: stamp(probe.received[LABEL][-1]) > player.now - 5 * PERIOD, 'labels')
 
 
@@ -156,7 +156,7 @@ def test_a_pause_does_not_count(player, probe):
         player.publish_clock()
         probe.spin(0.1)
     newest = probe.received[LABEL][-1]
-    timing = answer_to(probe, TIMING, newest)
+    timing = result_of(probe, TIMING, newest)
     assert timing.age_ms <= (player.now - stamp(newest)) / MS
     del probe.received[LABEL][:], probe.received[TIMING][:]
     labels = player.play_until(received(probe, LABEL), 'labels after the pause')

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
 from enet_ros.msg import FrameTiming
-from nodes import DOMAIN, PATIENCE
+from nodes import DOMAIN, TIMEOUT
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -29,7 +29,7 @@ RNG = np.random.default_rng(6)
 def run_demo(tmp_path, *arguments):
     return subprocess.run(
         ['demo', '--out', str(tmp_path / 'out'), '--domain', str(DOMAIN), *map(str, arguments)],
-        capture_output=True, text=True, timeout=5 * PATIENCE, cwd=tmp_path)
+        capture_output=True, text=True, timeout=5 * TIMEOUT, cwd=tmp_path)
 
 
 def test_the_synthetic_street(tmp_path, tiny_model):
@@ -52,7 +52,7 @@ def test_a_labelled_folder_is_scored_whole(tmp_path, tiny_model):
     assert '5 sent, 5 segmented' in result.stdout and 'over 5 frames' in result.stdout
     segmented = subprocess.run(
         ['enet', 'segment', tmp_path / 'val', '--out', tmp_path / 'files', '--model', tiny_model],
-        capture_output=True, text=True, timeout=PATIENCE)
+        capture_output=True, text=True, timeout=TIMEOUT)
     score = segmented.stdout.split('mIoU ')[1].split(',')[0]
     assert f'mIoU      {score}' in result.stdout
 
@@ -76,7 +76,7 @@ def test_ctrl_c_ends_every_process(tmp_path, tiny_model):
         if 'first segmented frame' in line:
             break
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=PATIENCE)
+    _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 130
     assert 'Traceback' not in errors
     lines = subprocess.run(['ps', '-eo', 'args'], capture_output=True, text=True).stdout

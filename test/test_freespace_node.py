@@ -5,10 +5,9 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from box_scenes import BOX
-from camera import answer_to, stamp
+from camera import result_of, stamp
 from diagnostic_msgs.msg import DiagnosticStatus
-from label_source import (
+from label_publisher import (
     GRID,
     GROUND,
     NODE,
@@ -17,14 +16,15 @@ from label_source import (
     POINTS,
     SCAN,
     SIZE,
-    LabelSource,
-    answered,
-    core,
-    picture,
+    LabelPublisher,
+    has_results,
+    make_estimator,
+    scene_labels,
 )
 from lifecycle_msgs.msg import Transition
 from nav_msgs.msg import OccupancyGrid
 from nodes import LATCHED
+from scenes import BOX
 from sensor_msgs.msg import LaserScan
 
 
@@ -41,12 +41,12 @@ def cloud(message):
 
 def test_every_output_is_that_of_the_core(free_space, probe):
     _, source = free_space({'input.confidence': True, 'base_frame': 'base'})
-    message = source.send_until(answered(probe, *OUTPUTS))
-    got = {topic: answer_to(probe, topic, message) for topic in OUTPUTS}
+    message = source.send_until(has_results(probe, *OUTPUTS))
+    got = {topic: result_of(probe, topic, message) for topic in OUTPUTS}
     assert {answer.header.frame_id for answer in got.values()} == {'base'}
     assert {stamp(answer) for answer in got.values()} == {stamp(message)}
-    space = core()
-    view = space(picture())
+    space = make_estimator()
+    view = space(scene_labels())
 
     grid, info = got[GRID], got[GRID].info
     assert (info.width, info.height, info.resolution) == (40, 40, pytest.approx(0.2))
@@ -90,7 +90,7 @@ def test_the_grid_is_latched_and_only_what_is_wanted_is_made(free_space, probe):
     probe.wait(lambda: int(counts()['label images received']) > 3, 'label images to come')
     assert 'label images published' not in counts()
     subscription = probe.subscribe(OccupancyGrid, GRID, LATCHED)
-    message = source.send_until(answered(probe, GRID))
+    message = source.send_until(has_results(probe, GRID))
     probe.node.destroy_subscription(subscription)
     last = stamp(probe.received[GRID][-1])
     assert last >= stamp(message)
@@ -101,7 +101,7 @@ def test_the_grid_is_latched_and_only_what_is_wanted_is_made(free_space, probe):
 
 def test_the_geometry_is_reported_before_anybody_subscribes(free_space, probe):
     _, source = free_space(topics=[])
-    scan = core().scan
+    scan = make_estimator().scan
 
     def reported():
         source.send()
@@ -121,9 +121,9 @@ def test_the_geometry_is_reported_before_anybody_subscribes(free_space, probe):
 
 def test_confidence_is_optional(free_space, probe):
     _, source = free_space(topics=[POINTS])
-    message = source.send_until(answered(probe, POINTS), make=lambda: {
+    message = source.send_until(has_results(probe, POINTS), make=lambda: {
         topic: part for topic, part in source.frame().items() if topic != 'confidence'})
-    points = answer_to(probe, POINTS, message)
+    points = result_of(probe, POINTS, message)
     assert [field.name for field in points.fields] == ['x', 'y', 'z', 'class_id']
 
 
@@ -146,8 +146,8 @@ def test_only_messages_of_one_stamp_are_paired(free_space, probe):
         return {**source.frame(), 'camera_info': source.frame(age=0.5)['camera_info']}
 
     said(['no camera_info with the stamps of the label images', '/camera_info'], apart)
-    source.send_until(answered(probe, SCAN))
-    probe.wait(lambda: source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
+    probe.wait(lambda: source.send_until(has_results(probe, SCAN))
                and probe.status(NODE).level == DiagnosticStatus.OK, 'that all is well again')
 
 
@@ -155,7 +155,7 @@ def test_what_is_missing_is_named(start_node, probe):
     start_node('freespace_node', PARAMETERS)
     probe.subscribe(LaserScan, SCAN)
     probe.bring_up(NODE)
-    source = LabelSource(probe, topics=[])
+    source = LabelPublisher(probe, topics=[])
 
     def says(*words):
         def heard():
@@ -174,7 +174,7 @@ def test_what_is_missing_is_named(start_node, probe):
         says(*words)
     assert not probe.received[SCAN]
     source.announce()
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
 
 
 def test_late_frames_are_withheld(free_space, probe):
@@ -189,7 +189,7 @@ def test_late_frames_are_withheld(free_space, probe):
     probe.wait(told, 'the warning')
     assert not probe.received[SCAN]
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
     assert probe.set_parameter(NODE, 'latency.max_age_ms', 2000.0).successful
     del probe.received[SCAN][:]
 
@@ -200,11 +200,11 @@ def test_late_frames_are_withheld(free_space, probe):
 
     probe.wait(dropped, 'an old frame to be dropped')
     assert not probe.received[SCAN]
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
 
 
 def test_a_wrong_pitch_is_told(free_space, probe):
-    road = picture((), pavement=lambda x, y: np.abs(y) > 1.5)
+    road = scene_labels((), pavement=lambda x, y: np.abs(y) > 1.5)
     _, source = free_space({'camera.pitch': 0.35 + np.radians(1)}, topics=[SCAN])
     source.labels = road
 
@@ -226,7 +226,7 @@ def test_life_cycle_again_and_again(free_space, probe):
             probe.bring_up(NODE)
             source.wait_for_node()
             source.announce()
-        source.send_until(answered(probe, SCAN, GRID))
+        source.send_until(has_results(probe, SCAN, GRID))
         for _ in range(3):  # frames at work while it stops
             source.send()
         assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
@@ -269,7 +269,7 @@ def test_behind_the_segmentation_node(chain, probe, camera):
         camera.send_info(*camera.size)
         return camera.image()
 
-    message = camera.send_until(answered(probe, *OUTPUTS), make=image)
-    ground = answer_to(probe, GROUND, message)
+    message = camera.send_until(has_results(probe, *OUTPUTS), make=image)
+    ground = result_of(probe, GROUND, message)
     assert (ground.width, ground.height) == (64, 48)
-    assert answer_to(probe, SCAN, message).header.frame_id == 'base_link'
+    assert result_of(probe, SCAN, message).header.frame_id == 'base_link'

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from camera import Camera, answer_to
+from camera import Camera, result_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from enet_ros.msg import FrameTiming
 from rosgraph_msgs.msg import Clock
@@ -28,13 +28,13 @@ def active(start, probe):
     return active
 
 
-def labelled(probe):
-    return lambda message: answer_to(probe, LABEL, message)
+def has_label(probe):
+    return lambda message: result_of(probe, LABEL, message)
 
 
 def test_late_labels_are_withheld_and_told(active, probe, camera):
     active({'latency.budget_ms': 0.001}, camera)
-    camera.send_until(lambda m: answer_to(probe, TIMING, m))
+    camera.send_until(lambda m: result_of(probe, TIMING, m))
     del probe.received[TIMING][:]
     camera.stream(seconds=4, rate=20)
     timings = probe.received[TIMING]
@@ -49,21 +49,21 @@ def test_late_labels_are_withheld_and_told(active, probe, camera):
                and 'dropped for their age' in probe.status(NODE).message, 'a warning')
     # The budget can change while it works.
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
-    message = camera.send_until(labelled(probe))
-    timing = probe.wait(lambda: answer_to(probe, TIMING, message), 'its timing')
+    message = camera.send_until(has_label(probe))
+    timing = probe.wait(lambda: result_of(probe, TIMING, message), 'its timing')
     assert timing.within_budget and timing.budget_ms == 60000 and timing.drop_reason == ''
 
 
 def test_images_that_are_too_old_are_dropped_on_arrival(active, probe, camera):
     active({'latency.max_age_ms': 3000.0}, camera)
-    camera.send_until(labelled(probe))
-    old = camera.send_until(lambda m: answer_to(probe, TIMING, m),
+    camera.send_until(has_label(probe))
+    old = camera.send_until(lambda m: result_of(probe, TIMING, m),
                             make=lambda: camera.image(camera.header(age=5.0)))
-    timing = answer_to(probe, TIMING, old)
+    timing = result_of(probe, TIMING, old)
     assert timing.drop_reason == 'too old on arrival' and not timing.within_budget
     assert timing.age_on_arrival_ms >= 5000 and timing.inference_ms == 0
-    assert not answer_to(probe, LABEL, old)
-    camera.send_until(labelled(probe))
+    assert not result_of(probe, LABEL, old)
+    camera.send_until(has_label(probe))
 
 
 @pytest.mark.parametrize('age', [1e9, -3600.0], ids=['behind', 'ahead'])
@@ -73,14 +73,14 @@ def test_stamps_of_another_clock(active, probe, camera, age):
     def elsewhere():
         return camera.image(camera.header(age))
 
-    message = camera.send_until(labelled(probe), make=elsewhere)
-    timing = probe.wait(lambda: answer_to(probe, TIMING, message), 'its timing')
+    message = camera.send_until(has_label(probe), make=elsewhere)
+    timing = probe.wait(lambda: result_of(probe, TIMING, message), 'its timing')
     assert timing.age_on_arrival_ms == 0 and 0 < timing.age_ms <= timing.total_ms
     probe.wait(lambda: camera.send(elsewhere()) and 'another clock' in probe.status(NODE).message,
                'a warning')
     probe.wait(lambda: camera.send(elsewhere()) and 'ages count from arrival' in node.output(),
                'a warning in the log')
-    camera.send_until(labelled(probe))
+    camera.send_until(has_label(probe))
     probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK,
                'the end of the warning')
     assert node.output().count('ages count from arrival') == 1
@@ -89,7 +89,7 @@ def test_stamps_of_another_clock(active, probe, camera, age):
 def test_no_label_leaves_late_under_overload(active, probe):
     camera = Camera(probe, size=(1280, 720))
     active({'input.width': 640, 'input.height': 352}, camera)
-    camera.send_until(labelled(probe))
+    camera.send_until(has_label(probe))
     left = []
     for _ in range(5):  # while others slow down the machine, no frame may be in time
         assert probe.set_parameter(NODE, 'latency.budget_ms', 0.0).successful
@@ -107,7 +107,7 @@ def test_no_label_leaves_late_under_overload(active, probe):
         assert all(timing.age_ms <= timing.budget_ms for timing in left)
         assert all(timing.within_budget == (not timing.drop_reason) for timing in timings)
         withheld = [timing for timing in timings if timing.drop_reason]
-        assert not [timing for timing in withheld if answer_to(probe, LABEL, timing)]
+        assert not [timing for timing in withheld if result_of(probe, LABEL, timing)]
         if left:
             break
     assert left
@@ -117,7 +117,7 @@ def test_the_size_follows_the_load(active, probe):
     camera = Camera(probe, size=(640, 360))
     node = active({'latency.budget_ms': 60000.0, 'latency.adaptive': True,
                    'latency.sizes': "['64x48', '640x352']"}, camera)
-    camera.send_until(labelled(probe))
+    camera.send_until(has_label(probe))
     del probe.received[TIMING][:]
     camera.stream(seconds=3, rate=10)
     large = [timing for timing in probe.received[TIMING] if timing.network_width == 640]
@@ -155,8 +155,8 @@ def test_ages_in_a_simulation_that_starts_again(active, probe, camera):
     probe.wait(clock.get_subscription_count, 'the node to follow the clock')
     for start in (100.0, 10.0, 2000.0):
         now[0] = start
-        message = camera.send_until(labelled(probe), make=image)
-        timing = probe.wait(lambda message=message: answer_to(probe, TIMING, message), 'a timing')
+        message = camera.send_until(has_label(probe), make=image)
+        timing = probe.wait(lambda message=message: result_of(probe, TIMING, message), 'a timing')
         # The clock goes in steps of 100 ms, and one may be on its way.
         assert -60 < timing.age_on_arrival_ms < 160
         assert timing.within_budget and 0 <= timing.age_ms <= 1000

@@ -1,4 +1,4 @@
-"""What may happen to the node while it works, seen over DDS."""
+"""Changes of a running segmentation node, observed over DDS."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from camera import answer_to
+from camera import result_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from enet_ros.msg import LabelMap
 from lifecycle_msgs.msg import Transition
@@ -26,23 +26,23 @@ LABEL = f'{NODE}/label'
 
 @pytest.fixture
 def active(start, probe, camera):
-    """Return a function that starts the node and makes it active, with its label subscribed."""
+    """Return a function that starts and activates the node and subscribes to its labels."""
     def active(parameters=None):
         node = start(parameters)
         probe.subscribe(Image, LABEL)
         probe.bring_up(NODE)
         camera.wait_for_node()
-        camera.send_until(labelled(probe))
+        camera.send_until(has_label(probe))
         return node
     return active
 
 
-def labelled(probe):
-    return lambda message: answer_to(probe, LABEL, message)
+def has_label(probe):
+    return lambda message: result_of(probe, LABEL, message)
 
 
-def one_class(path, labels, class_id):
-    """Write a checkpoint whose network says one class everywhere."""
+def save_constant_model(path, labels, class_id):
+    """Write a checkpoint whose network predicts one class everywhere."""
     spec = checkpoint.ModelSpec(labels, width=64, height=48)
     model = spec.build()
     with torch.no_grad():
@@ -52,20 +52,18 @@ def one_class(path, labels, class_id):
     checkpoint.save(path, model, spec)
 
 
-def says(probe, class_id):
-    """Return the condition that an image was labelled with one class everywhere."""
+def predicts(probe, class_id):
+    """Return the condition that the label image of an image has one class everywhere."""
     def holds(message):
-        answer = answer_to(probe, LABEL, message)
-        return answer is not None and set(bytes(answer.data)) == {class_id}
+        label = result_of(probe, LABEL, message)
+        return label is not None and set(bytes(label.data)) == {class_id}
     return holds
 
 
 def reload(probe, camera):
-    """Ask for a reload while images come; return the answer and the images sent."""
-    client = probe.node.create_client(Trigger, f'{NODE}/reload')
-    probe.wait(client.service_is_ready, 'the service')
-    probe.spin(0.3)
-    future, sent = client.call_async(Trigger.Request()), []
+    """Reload the model while images arrive; return the response and the images sent."""
+    client, future = probe.send_request(Trigger, f'{NODE}/reload', Trigger.Request())
+    sent = []
 
     def step():
         sent.append(camera.send())
@@ -79,41 +77,42 @@ def reload(probe, camera):
 
 def test_reload_under_load(active, probe, camera, tmp_path):
     path = tmp_path / 'model.safetensors'
-    one_class(path, CAMVID, 3)
+    save_constant_model(path, CAMVID, 3)
     node = active({'model.path': path})
-    camera.send_until(says(probe, 3))
-    one_class(tmp_path / 'next.safetensors', CAMVID, 8)
+    camera.send_until(predicts(probe, 3))
+    save_constant_model(tmp_path / 'next.safetensors', CAMVID, 8)
     shutil.move(tmp_path / 'next.safetensors', path)
-    answer, _ = reload(probe, camera)
-    assert answer.success
-    camera.send_until(says(probe, 8))
+    response, _ = reload(probe, camera)
+    assert response.success
+    camera.send_until(predicts(probe, 8))
 
     broken = tmp_path / 'broken.safetensors'
     broken.write_bytes(path.read_bytes()[:1000])
     other = tmp_path / 'other.safetensors'
-    one_class(other, SUN_RGBD, 0)
+    save_constant_model(other, SUN_RGBD, 0)
     for bad, words in [(broken, 'not a complete safetensors file'),
                        (other, 'are not those in use'),
                        (tmp_path / 'nowhere.safetensors', 'does not exist')]:
         assert probe.set_parameter(NODE, 'model.path', str(bad)).successful
-        answer, _ = reload(probe, camera)
-        assert not answer.success and words in answer.message
-        camera.send_until(says(probe, 8))
+        response, _ = reload(probe, camera)
+        assert not response.success and words in response.message
+        camera.send_until(predicts(probe, 8))
         status = probe.wait(lambda: camera.send() and (status := probe.status(NODE)).level
                             == DiagnosticStatus.WARN and status, 'a warning')
         assert words in status.message
     assert probe.set_parameter(NODE, 'model.path', str(path)).successful
-    answer, _ = reload(probe, camera)
-    assert answer.success
-    probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK, 'rest')
+    response, _ = reload(probe, camera)
+    assert response.success
+    probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK,
+               'status OK')
     assert 'Traceback' not in node.output()
 
 
 def test_reload_of_nothing(start, probe, camera):
     start()
     probe.status(NODE)
-    answer, _ = reload(probe, camera)
-    assert not answer.success and 'configure the node' in answer.message
+    response, _ = reload(probe, camera)
+    assert not response.success and 'configure the node' in response.message
     status = probe.status(NODE)
     assert (status.level, status.message) == (DiagnosticStatus.OK, 'not configured')
 
@@ -123,10 +122,10 @@ def test_a_reload_before_the_node_is_active(start, probe, camera, tmp_path):
     assert probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
     for name in ('first', 'second'):
         path = tmp_path / f'{name}.safetensors'
-        one_class(path, CAMVID, 3)
+        save_constant_model(path, CAMVID, 3)
         assert probe.set_parameter(NODE, 'model.path', str(path)).successful
-        answer, _ = reload(probe, camera)
-        assert answer.success
+        response, _ = reload(probe, camera)
+        assert response.success
         assert probe.change_state(NODE, Transition.TRANSITION_ACTIVATE)
         subscription = probe.subscribe(LabelMap, f'{NODE}/label_map', LATCHED)
         label_map = probe.wait(lambda: probe.received[f'{NODE}/label_map'], 'the label map')[0]
@@ -138,12 +137,9 @@ def test_a_reload_before_the_node_is_active(start, probe, camera, tmp_path):
 def test_a_deactivation_during_a_reload(active, probe, tmp_path):
     active()
     path = tmp_path / 'model.safetensors'
-    one_class(path, CAMVID, 3)
+    save_constant_model(path, CAMVID, 3)
     assert probe.set_parameter(NODE, 'model.path', str(path)).successful
-    client = probe.node.create_client(Trigger, f'{NODE}/reload')
-    probe.wait(client.service_is_ready, 'the service')
-    probe.spin(0.3)
-    future = client.call_async(Trigger.Request())
+    _, future = probe.send_request(Trigger, f'{NODE}/reload', Trigger.Request())
     assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
     probe.wait(future.done, 'the reload')
     assert future.result().success
@@ -166,7 +162,7 @@ def test_enable(active, probe, camera):
         request = SetBool.Request(data=enabled)
         assert probe.call(SetBool, f'{NODE}/enable', request).success
         if enabled:
-            camera.send_until(labelled(probe))
+            camera.send_until(has_label(probe))
         else:
             probe.spin(0.5)
             del probe.received[LABEL][:]
@@ -190,7 +186,7 @@ def test_changes_that_belong_together(active, probe, camera):
     assert probe.get_parameter(NODE, 'latency.max_age_ms').double_value == 0.0
     assert change(latency__max_age_ms=50000.0, overlay__alpha=0.25,
                   output__confidence_threshold=0.1).successful
-    camera.send_until(labelled(probe))
+    camera.send_until(has_label(probe))
     fixed = change(latency__max_age_ms=1000.0, latency__adaptive=True)
     assert not fixed.successful and 'clean it up first' in fixed.reason
 
@@ -200,7 +196,7 @@ def test_parameters_change_under_load(active, probe, camera):
     for step in range(20):
         camera.send()
         assert probe.set_parameter(NODE, 'overlay.alpha', step / 20).successful
-    camera.send_until(labelled(probe))
+    camera.send_until(has_label(probe))
     assert 'Traceback' not in node.output()
 
 
@@ -209,10 +205,11 @@ def test_a_camera_that_stops_and_returns(active, probe, camera):
     for level, words in [(DiagnosticStatus.WARN, 'somebody publishes there'),
                          (DiagnosticStatus.STALE, 'no image on /image')]:
         status = probe.wait(lambda level=level: (status := probe.status(NODE)).level == level
-                            and status, 'word of the silence')
+                            and status, 'report of the silence')
         assert words in status.message
-    camera.send_until(labelled(probe))
-    probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK, 'rest')
+    camera.send_until(has_label(probe))
+    probe.wait(lambda: camera.send() and probe.status(NODE).level == DiagnosticStatus.OK,
+               'status OK')
 
 
 def test_a_camera_info_of_another_shape(active, probe, camera):
@@ -223,7 +220,7 @@ def test_a_camera_info_of_another_shape(active, probe, camera):
             camera.send()
             status = probe.status(NODE)
             return status.level == level and status
-        status = probe.wait(seen, f'what is said of {size}')
+        status = probe.wait(seen, f'status for {size}')
         assert level == DiagnosticStatus.OK or 'another aspect ratio' in status.message
 
 
@@ -256,20 +253,17 @@ def test_transitions_in_any_order_under_load(active, probe, camera):
         state = allowed.get(transition, state)
     assert probe.state(NODE) == state == 'active'
     camera.wait_for_node()
-    camera.send_until(labelled(probe))
+    camera.send_until(has_label(probe))
     assert 'Traceback' not in node.output()
 
 
 def test_a_cleanup_during_a_reload(active, probe, camera):
     node = active()
-    client = probe.node.create_client(Trigger, f'{NODE}/reload')
-    probe.wait(client.service_is_ready, 'the service')
-    probe.spin(0.3)
-    future = client.call_async(Trigger.Request())
+    _, future = probe.send_request(Trigger, f'{NODE}/reload', Trigger.Request())
     for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
         assert probe.change_state(NODE, transition)
-    probe.wait(future.done, 'an answer')
+    probe.wait(future.done, 'the response')
     assert probe.state(NODE) == 'unconfigured'
     probe.bring_up(NODE)
-    camera.send_until(labelled(probe))
+    camera.send_until(has_label(probe))
     assert 'Traceback' not in node.output()

@@ -1,11 +1,11 @@
-"""The segmentation node as a process, seen over DDS."""
+"""The segmentation node as a process, observed over DDS."""
 
 import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from camera import answer_to
+from camera import result_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from enet_ros.msg import FrameTiming, LabelMap
 from lifecycle_msgs.msg import Transition
@@ -36,19 +36,12 @@ def test_every_output_of_a_frame(start, probe, camera, tiny_model):
     camera.wait_for_node()
     topics = [*images, *masks, f'{NODE}/timing', f'{NODE}/camera_info']
 
-    def send():
+    def image():
         camera.send_info(320, 180)
-        return camera.send()
+        return camera.image()
 
-    sent = []
-
-    def whole():
-        sent.append(send())
-        probe.spin(0.2)
-        return next((m for m in sent if all(answer_to(probe, t, m) for t in topics)), None)
-
-    message = probe.wait(whole, 'all outputs of one frame')
-    got = {topic: answer_to(probe, topic, message) for topic in topics}
+    message = camera.send_until(lambda m: all(result_of(probe, t, m) for t in topics), make=image)
+    got = {topic: result_of(probe, topic, message) for topic in topics}
     assert {m.header.frame_id for m in got.values()} == {'front_optical'}
 
     frame = image_to_array(message)
@@ -57,7 +50,7 @@ def test_every_output_of_a_frame(start, probe, camera, tiny_model):
     labels = np.array(got[f'{NODE}/label'].data, np.uint8).reshape(90, 160)
     assert got[f'{NODE}/label'].encoding == 'mono8' and got[f'{NODE}/label'].step == 160
     assert (labels == scale_labels(expected, 160, 90)).mean() > 0.99
-    assert len(np.unique(labels)) > 1, 'the model says one class everywhere: nothing is tested'
+    assert len(np.unique(labels)) > 1, 'the model predicts one class everywhere: nothing is tested'
     for topic, class_id in masks.items():
         mask = np.array(got[topic].data, np.uint8).reshape(90, 160)
         assert got[topic].encoding == 'mono8'
@@ -103,7 +96,7 @@ def test_chosen_masks_only(start, probe):
 
 
 def bad_images(header):
-    """Yield (what is wrong, message, words of the error)."""
+    """Yield (defect, message, words of the error)."""
     def image(**changes):
         good = array_to_image(np.zeros((8, 8, 3), np.uint8), 'bgr8', header)
         for name, value in changes.items():
@@ -123,7 +116,7 @@ def test_bad_images_are_counted_and_the_next_good_one_is_segmented(start, probe,
     probe.subscribe(FrameTiming, f'{NODE}/timing')
     probe.bring_up(NODE)
     camera.wait_for_node()
-    camera.send_until(lambda m: answer_to(probe, f'{NODE}/label', m))
+    camera.send_until(lambda m: result_of(probe, f'{NODE}/label', m))
     for what, message, words in bad_images(camera.header()):
         def reported(message=message, words=words):
             camera.send(message)
@@ -131,11 +124,11 @@ def test_bad_images_are_counted_and_the_next_good_one_is_segmented(start, probe,
 
         probe.wait(reported, f'the report of {what}')
         assert probe.status(NODE).level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
-        answered = camera.send_until(lambda m: answer_to(probe, f'{NODE}/label', m))
+        good = camera.send_until(lambda m: result_of(probe, f'{NODE}/label', m))
         assert node.alive
     values = {entry.key: entry.value for entry in probe.status(NODE).values}
     assert int(values['images dropped: unusable']) >= 5
-    timing = probe.wait(lambda: answer_to(probe, f'{NODE}/timing', answered), 'its timing')
+    timing = probe.wait(lambda: result_of(probe, f'{NODE}/timing', good), 'its timing')
     assert timing.dropped >= 5
     assert 'Traceback' not in node.output()
 
@@ -160,7 +153,7 @@ def test_bad_settings_fail_configure_with_a_reason(start, probe, tiny_model, par
     status = probe.status(NODE)
     assert status.level == DiagnosticStatus.ERROR and words in status.message
     assert words in node.output() and 'Traceback' not in node.output()
-    # The node is up: with the parameter put right it works.
+    # The node is still running, and works with a valid value.
     good = {'model.path': str(tiny_model), 'model.engine': 'auto', 'model.device': 'cpu',
             'input.width': 0, 'overlay.alpha': 0.5, 'output.classes': ['Road']}
     name = next(iter(parameters))
@@ -186,7 +179,7 @@ def test_parameters_at_run_time(start, probe, camera):
         assert probe.set_parameter(NODE, 'overlay.alpha', alpha).successful
 
     def plain(message):
-        overlay = answer_to(probe, f'{NODE}/overlay', message)
+        overlay = result_of(probe, f'{NODE}/overlay', message)
         return overlay is not None and np.array_equal(
             image_to_array(overlay).image, image_to_array(message).image)
 
@@ -214,7 +207,7 @@ def test_life_cycle_again_and_again(start, probe, camera):
     for _ in range(3):
         probe.bring_up(NODE)
         camera.wait_for_node()
-        camera.send_until(lambda m: answer_to(probe, f'{NODE}/label', m))
+        camera.send_until(lambda m: result_of(probe, f'{NODE}/label', m))
         for _ in range(3):  # frames at work while it stops
             camera.send()
         assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
@@ -241,7 +234,7 @@ def test_ctrl_c_while_frames_are_at_work(start, probe, camera):
     probe.subscribe(Image, f'{NODE}/label')
     probe.bring_up(NODE)
     camera.wait_for_node()
-    camera.send_until(lambda m: answer_to(probe, f'{NODE}/label', m))
+    camera.send_until(lambda m: result_of(probe, f'{NODE}/label', m))
     for _ in range(5):
         camera.send()
     assert node.stop() == 0

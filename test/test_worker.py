@@ -8,7 +8,7 @@ import pytest
 
 from enet_ros.ros.worker import FairWorker
 
-PATIENCE = 20.0  # seconds
+TIMEOUT = 20.0  # seconds
 
 
 class Handler:
@@ -20,12 +20,12 @@ class Handler:
 
     def __call__(self, camera, item):
         self.started.put((camera, item))
-        self.allowed.get(timeout=PATIENCE)
+        self.allowed.get(timeout=TIMEOUT)
         self.handled.append((camera, item))
 
     def begun(self):
         """Wait until the next item is started and return it with its camera."""
-        return self.started.get(timeout=PATIENCE)
+        return self.started.get(timeout=TIMEOUT)
 
     def finish(self):
         """Allow the current item to finish."""
@@ -99,7 +99,7 @@ def test_stop_finishes_the_current_item_and_discards_the_next(handler):
     while not worker._stopped:  # before the current item is done
         stopping.join(0.01)
     handler.finish()
-    stopping.join(PATIENCE)
+    stopping.join(TIMEOUT)
     assert not stopping.is_alive()
     assert handler.handled == [('front', 'current')]
     assert worker._thread not in threading.enumerate()

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from camera import Camera, answer_to
+from camera import Camera, result_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from enet_ros.msg import FrameTiming, LabelMap
 from lifecycle_msgs.msg import Transition
@@ -35,7 +35,7 @@ def test_each_camera_has_its_own_topics(cameras, probe):
     probe.subscribe(LabelMap, f'{NODE}/label_map', LATCHED)
     for name, camera in cameras.items():
         def whole(message, name=name):
-            return all(answer_to(probe, f'{NODE}/{name}/{topic}', message)
+            return all(result_of(probe, f'{NODE}/{name}/{topic}', message)
                        for topic in ('label', 'timing', 'camera_info'))
 
         def image(camera=camera):
@@ -44,7 +44,7 @@ def test_each_camera_has_its_own_topics(cameras, probe):
 
         message = camera.send_until(whole, make=image)
         for topic in ('label', 'camera_info'):
-            answer = answer_to(probe, f'{NODE}/{name}/{topic}', message)
+            answer = result_of(probe, f'{NODE}/{name}/{topic}', message)
             assert (answer.width, answer.height) == camera.size
             assert answer.header.frame_id == f'{name}_optical'
     probe.wait(lambda: probe.received[f'{NODE}/label_map'], 'the label map, one for all')
@@ -52,7 +52,7 @@ def test_each_camera_has_its_own_topics(cameras, probe):
 
 def test_each_camera_gets_the_same_share(cameras, probe):
     for name, camera in cameras.items():
-        camera.send_until(lambda m, name=name: answer_to(probe, f'{NODE}/{name}/label', m))
+        camera.send_until(lambda m, name=name: result_of(probe, f'{NODE}/{name}/label', m))
     for name in NAMES:
         del probe.received[f'{NODE}/{name}/timing'][:]
     for _ in range(60):
@@ -71,7 +71,7 @@ def test_a_camera_that_fails_does_not_stop_the_others(cameras, probe):
     for _ in range(10):
         cameras['left'].send(bad)
         probe.spin(0.05)
-    cameras['front'].send_until(lambda m: answer_to(probe, f'{NODE}/front/label', m))
+    cameras['front'].send_until(lambda m: result_of(probe, f'{NODE}/front/label', m))
 
     def levels():
         cameras['front'].send()

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from camera import Camera, answer_to
+from camera import Camera, result_of
 from nodes import LATCHED
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -35,9 +35,9 @@ def answers(probe, camera, types):
         camera.send_info(2 * camera.size[0], 2 * camera.size[1])
         return camera.image()
 
-    message = camera.send_until(make=make, answered=lambda m: all(
-        answer_to(probe, f'{NODE}/{topic}', m) for topic in types))
-    return message, {topic: answer_to(probe, f'{NODE}/{topic}', message) for topic in types}
+    message = camera.send_until(make=make, is_done=lambda m: all(
+        result_of(probe, f'{NODE}/{topic}', m) for topic in types))
+    return message, {topic: result_of(probe, f'{NODE}/{topic}', message) for topic in types}
 
 
 @pytest.mark.parametrize('settings, size', [
@@ -73,7 +73,7 @@ def test_uncertain_pixels_have_no_class(start, probe, camera):
     assert probe.set_parameter(NODE, 'output.confidence_threshold', level / 255).successful
 
     def hidden(message):
-        label, confidence = (answer_to(probe, f'{NODE}/{topic}', message)
+        label, confidence = (result_of(probe, f'{NODE}/{topic}', message)
                              for topic in ('label', 'confidence'))
         if label is None or confidence is None or (plane(label) < 255).all():
             return False
@@ -111,7 +111,7 @@ def test_compressed_images(start, probe, tiny_model, form):
             return any(word in probe.status(NODE).message for word in words)
 
         probe.wait(reported, f'a report of {len(data)} bytes')
-        camera.send_until(lambda m: answer_to(probe, f'{NODE}/label', m))
+        camera.send_until(lambda m: result_of(probe, f'{NODE}/label', m))
     assert 'Traceback' not in node.output()
 
 
@@ -128,7 +128,7 @@ def test_subscribers_come_and_go(start, probe, camera):
     assert published() == 0
     for topic in ('label', 'mask/car', 'overlay', 'confidence'):
         subscription = probe.subscribe(Image, f'{NODE}/{topic}')
-        camera.send_until(lambda m, topic=topic: answer_to(probe, f'{NODE}/{topic}', m))
+        camera.send_until(lambda m, topic=topic: result_of(probe, f'{NODE}/{topic}', m))
         probe.node.destroy_subscription(subscription)
 
         def idle():
@@ -158,4 +158,4 @@ def test_images_come_as_asked_for(start, probe):
     raw, compressed = Camera(probe, '/front'), Camera(probe, '/front', compressed='jpeg')
     probe.wait(compressed.publisher.get_subscription_count, 'the node to subscribe')
     assert raw.publisher.get_subscription_count() == 0
-    compressed.send_until(lambda m: answer_to(probe, f'{NODE}/front/label', m))
+    compressed.send_until(lambda m: result_of(probe, f'{NODE}/front/label', m))

@@ -1,13 +1,13 @@
-"""Label images with all that belongs to them, for tests of the free space node."""
+"""A publisher of the inputs of the free space node, for its tests."""
 
 import dataclasses
 
 import numpy as np
-from box_scenes import BOX, YARD, Block, pinhole, render_labels
-from camera import answer_to
+from camera import result_of
 from enet_ros.msg import LabelMap
 from nav_msgs.msg import OccupancyGrid, Odometry
-from nodes import LATCHED
+from nodes import LATCHED, RETRY_INTERVAL
+from scenes import BOX, YARD, Block, pinhole, render_labels
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 
@@ -31,15 +31,15 @@ PARAMETERS = {'camera.z': 1.5, 'camera.pitch': PITCH, 'grid.x_max': 8.0, 'grid.y
               'grid.y_max': 4.0, 'grid.resolution': 0.2}
 
 
-def core():
-    """Return the FreeSpace that a node with PARAMETERS has."""
+def make_estimator():
+    """Return the FreeSpaceEstimator of a node with PARAMETERS."""
     config = FreeSpaceConfig()
     grid = dataclasses.replace(config.grid, x_max=8.0, y_min=-4.0, y_max=4.0, resolution=0.2)
     return FreeSpaceEstimator(CALIBRATION, POSE, SIZE, YARD,
                               dataclasses.replace(config, grid=grid))
 
 
-def picture(blocks=(WALL,), pavement=None):
+def scene_labels(blocks=(WALL,), pavement=None):
     return render_labels(Camera(CALIBRATION, *SIZE, True), POSE, blocks, pavement)
 
 
@@ -47,20 +47,20 @@ KINDS = {'label': (Image, 1), 'camera_info': (CameraInfo, 1), 'confidence': (Ima
          'label_map': (LabelMap, LATCHED), 'odom': (Odometry, 10)}
 
 
-def answered(probe, *topics):
-    """Return the function that tells whether a label image is answered on topics."""
-    return lambda message: all(answer_to(probe, topic, message) for topic in topics)
+def has_results(probe, *topics):
+    """Return a condition: all topics have a result for a label image."""
+    return lambda message: all(result_of(probe, topic, message) for topic in topics)
 
 
-class LabelSource:
-    """Publishes what the segmentation node does, and odometry; or some of it."""
+class LabelPublisher:
+    """Publishes label images and the other inputs of the free space node, or some of them."""
 
     def __init__(self, probe, topics=tuple(KINDS)):
-        self.probe, self.labels, self.publishers = probe, picture(), {}
+        self.probe, self.labels, self.publishers = probe, scene_labels(), {}
         self.advertise(topics)
 
     def advertise(self, topics):
-        """Make publishers."""
+        """Create the publishers of topics."""
         for topic in topics:
             kind, qos = KINDS[topic]
             self.publishers[topic] = self.probe.node.create_publisher(kind, f'/{topic}', qos)
@@ -72,10 +72,11 @@ class LabelSource:
 
     def wait_for_node(self):
         for topic in self.publishers.keys() & {'label', 'camera_info', 'label_map'}:
-            self.probe.wait(self.publishers[topic].get_subscription_count, f'the node on {topic}')
+            self.probe.wait(self.publishers[topic].get_subscription_count,
+                            f'subscription to {topic}')
 
     def frame(self, labels=None, age=0.0):
-        """Return the messages of one stamp, so many seconds ago, by topic."""
+        """Return messages with one stamp, `age` seconds ago, by topic."""
         nanoseconds = self.probe.node.get_clock().now().nanoseconds - int(age * 1e9)
         header = Header(frame_id='front_optical')
         header.stamp.sec, header.stamp.nanosec = divmod(nanoseconds, 10**9)
@@ -86,22 +87,22 @@ class LabelSource:
                 'confidence': array_to_image(confidence, 'mono8', header)}
 
     def send(self, messages=None):
-        """Publish messages by topic, or a good frame; return them."""
+        """Publish messages by topic, or those of a valid frame; return them."""
         messages = messages or self.frame()
         for topic in messages.keys() & self.publishers.keys():
             self.publishers[topic].publish(messages[topic])
         return messages
 
-    def send_until(self, done, make=None):
-        """Publish frames until `done(label message)` is true of one; return that message."""
+    def send_until(self, is_done, make=None):
+        """Publish frames until `is_done(label message)` is true for one; return that message."""
         sent = []
 
         def step():
             sent.append(self.send(make() if make else None)['label'])
-            self.probe.spin(0.2)
-            return next((label for label in sent if done(label)), None)
+            return self.probe.poll(
+                lambda: next((label for label in sent if is_done(label)), None), RETRY_INTERVAL)
 
-        return self.probe.wait(step, 'an answer to a label image')
+        return self.probe.wait(step, 'result of a label image')
 
 
 def camera_info(header):

@@ -7,20 +7,20 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-from camera import answer_to
+from camera import result_of
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TransformStamped
-from label_source import (
+from label_publisher import (
     GRID,
     NODE,
     OUTPUTS,
     PARAMETERS,
     SCAN,
     SIZE,
-    LabelSource,
-    answered,
+    LabelPublisher,
+    has_results,
     odometry,
-    picture,
+    scene_labels,
 )
 from lifecycle_msgs.msg import Transition
 from std_msgs.msg import Header
@@ -59,22 +59,22 @@ def bad_frames(source):
     yield 'labels of another shape', frame('label', small_label), 'another aspect ratio'
     yield 'colours', frame('label', lambda m: setattr(m, 'encoding', 'bgr8')), "'bgr8'"
     yield 'half an image', frame('label', lambda m: setattr(m, 'data', m.data[:99])), 'truncated'
-    strange = picture()
+    strange = scene_labels()
     strange[50, 50] = 5
     yield 'an id of no class', frame('label', lambda m: None, strange), 'has id 5'
 
 
 def test_frames_that_cannot_be_used(free_space, probe):
     node, source = free_space(topics=[SCAN, GRID])
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
     for what, make, words in bad_frames(source):
         refused(source, probe, make, words, what)
-        source.send_until(answered(probe, SCAN, GRID))
+        source.send_until(has_results(probe, SCAN, GRID))
     assert node.alive and 'Traceback' not in node.output()
 
 
 def refused(source, probe, make, words, what, topics=(SCAN, GRID)):
-    """Send frames until the diagnostics say why; none of them may be answered on topics."""
+    """Send frames until the diagnostics say why; none may have results on the topics."""
     sent = []
 
     def said():
@@ -84,12 +84,12 @@ def refused(source, probe, make, words, what, topics=(SCAN, GRID)):
 
     probe.wait(said, f'the report of {what}')
     probe.spin(0.2)
-    assert not any(answer_to(probe, topic, label) for topic in topics for label in sent)
+    assert not any(result_of(probe, topic, label) for topic in topics for label in sent)
 
 
 def test_camera_info_of_another_size_is_scaled(free_space, probe):
     _, source = free_space(topics=[SCAN])
-    scan = answer_to(probe, SCAN, source.send_until(answered(probe, SCAN)))
+    scan = result_of(probe, SCAN, source.send_until(has_results(probe, SCAN)))
 
     def doubled():
         messages = source.frame()
@@ -99,8 +99,8 @@ def test_camera_info_of_another_size_is_scaled(free_space, probe):
         info.p = p
         return messages
 
-    label = source.send_until(answered(probe, SCAN), make=doubled)
-    ranges = np.array(answer_to(probe, SCAN, label).ranges)
+    label = source.send_until(has_results(probe, SCAN), make=doubled)
+    ranges = np.array(result_of(probe, SCAN, label).ranges)
     met = np.isfinite(ranges)
     # The middles of pixels shift by a quarter of one.
     np.testing.assert_allclose(ranges[met], np.array(scan.ranges)[met], atol=0.1)
@@ -108,17 +108,17 @@ def test_camera_info_of_another_size_is_scaled(free_space, probe):
 
 def test_label_maps_are_exchanged_or_refused(free_space, probe):
     _, source = free_space(topics=[SCAN, GRID])
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
     nowhere = LabelSet('nowhere', tuple(LabelClass(f'c{i}', (i, i, i)) for i in range(5)))
     source.announce(nowhere)
     refused(source, probe, source.frame, 'has no drivable class', 'a map without drivable classes')
     assert probe.set_parameter(NODE, 'classes.drivable', ['c0', 'c1']).successful
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
     assert probe.set_parameter(NODE, 'classes.drivable', ['Lawn']).successful
     refused(source, probe, source.frame, "no class 'Lawn'", 'a class that is not there')
     assert probe.set_parameter(NODE, 'classes.drivable', ['']).successful
     source.announce()
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
 
 
 def test_settings_that_cannot_be(free_space, probe):
@@ -129,12 +129,12 @@ def test_settings_that_cannot_be(free_space, probe):
                                ('base_frame', 'other', 'clean it up first')]:
         result = probe.set_parameter(NODE, name, value)
         assert not result.successful and words in result.reason
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
     # What only a camera can tell to be wrong is refused with its frames.
     assert probe.set_parameter(NODE, 'camera.pitch', -1.2).successful
     refused(source, probe, source.frame, 'sees no ground', 'a camera that looks at the sky')
     assert probe.set_parameter(NODE, 'camera.pitch', 0.35).successful
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
 
 
 @pytest.mark.parametrize('bad, good, words', [
@@ -158,7 +158,7 @@ def test_bad_settings_fail_configure_with_a_reason(start_node, probe, bad, good,
 def test_grids_are_fused_by_odometry(free_space, probe):
     _, source = free_space({'fusion.enabled': True}, topics=[SCAN, GRID])
     refused(source, probe, source.frame, 'no odometry has arrived', 'missing odometry', [GRID])
-    source.send_until(answered(probe, SCAN))
+    source.send_until(has_results(probe, SCAN))
 
     def at(x, child='base_link', age=0.0):
         def make():
@@ -176,29 +176,29 @@ def test_grids_are_fused_by_odometry(free_space, probe):
             return messages
         return step
 
-    first = source.send_until(answered(probe, SCAN, GRID), make=frames(at(0.0)))
-    alone = np.reshape(answer_to(probe, GRID, first).data, (40, 40))
+    first = source.send_until(has_results(probe, SCAN, GRID), make=frames(at(0.0)))
+    alone = np.reshape(result_of(probe, GRID, first).data, (40, 40))
     # The wall that was seen at 4 m is at 3 m when the base has gone on by one.
     source.labels = np.full_like(source.labels, 255)
-    moved = source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
-    fused = np.reshape(answer_to(probe, GRID, moved).data, (40, 40))
+    moved = source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
+    fused = np.reshape(result_of(probe, GRID, moved).data, (40, 40))
     middle = alone.shape[0] // 2
     assert np.argmax(alone[middle] == 100) - np.argmax(fused[middle] == 100) == 5
     # What the map does not depend on does not make it forgotten.
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
-    again = source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
-    np.testing.assert_array_equal(answer_to(probe, GRID, again).data, fused.ravel())
+    again = source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
+    np.testing.assert_array_equal(result_of(probe, GRID, again).data, fused.ravel())
     refused(source, probe, frames(at(1.0, 'rear_axle')), "is that of 'rear_axle'", 'another frame',
             [GRID])
-    source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
+    source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
     refused(source, probe, frames(at(1.0, age=3.0)), 's away, more than 0.2', 'stale odometry',
             [GRID])
-    source.send_until(answered(probe, SCAN, GRID), make=frames(at(1.0)))
+    source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
     jumped = source.send(frames(at(30.0))())['label']
     probe.wait(lambda: 'jumps by 29.00 m' in probe.status(NODE).message, 'the report of a jump')
-    probe.wait(lambda: answer_to(probe, GRID, jumped), 'the grid of that frame alone')
-    assert set(answer_to(probe, GRID, jumped).data) == {-1}
-    source.send_until(answered(probe, SCAN, GRID), make=frames(at(30.0)))
+    probe.wait(lambda: result_of(probe, GRID, jumped), 'the grid of that frame alone')
+    assert set(result_of(probe, GRID, jumped).data) == {-1}
+    source.send_until(has_results(probe, SCAN, GRID), make=frames(at(30.0)))
 
 
 def test_fused_frames_are_forgotten_when_the_stamps_go_back(free_space, probe):
@@ -212,11 +212,11 @@ def test_fused_frames_are_forgotten_when_the_stamps_go_back(free_space, probe):
             return messages
         return make
 
-    first = source.send_until(answered(probe, GRID), make=at_rest(0.0))
-    assert 100 in answer_to(probe, GRID, first).data
+    first = source.send_until(has_results(probe, GRID), make=at_rest(0.0))
+    assert 100 in result_of(probe, GRID, first).data
     source.labels = np.full_like(source.labels, 255)
-    earlier = source.send_until(answered(probe, GRID), make=at_rest(30.0))
-    assert set(answer_to(probe, GRID, earlier).data) == {-1}
+    earlier = source.send_until(has_results(probe, GRID), make=at_rest(30.0))
+    assert set(result_of(probe, GRID, earlier).data) == {-1}
 
 
 def test_tf_needs_its_package(start_node, probe, tmp_path, monkeypatch):
@@ -252,7 +252,7 @@ def mounted(start_node, probe):
     broadcaster = tf2_ros.TransformBroadcaster(probe.node)
     start_node('freespace_node', {**PARAMETERS, 'camera.pose': 'tf',
                                   'camera.max_pose_age_ms': 500.0})
-    source = LabelSource(probe)
+    source = LabelPublisher(probe)
     for topic in (SCAN, GRID):
         probe.subscribe(OUTPUTS[topic], topic)
     probe.bring_up(NODE)
@@ -274,17 +274,17 @@ def test_the_pose_of_tf(mounted, probe):
     """Missing, there, stale, and jumping."""
     source, placed = mounted
     refused(source, probe, source.frame, 'no transform from base_link', 'a missing transform')
-    source.send_until(answered(probe, SCAN), make=placed(1.5))
+    source.send_until(has_results(probe, SCAN), make=placed(1.5))
     probe.spin(1.0)
     refused(source, probe, source.frame, 'ms away from the image', 'a stale transform')
-    source.send_until(answered(probe, SCAN), make=placed(1.5))
+    source.send_until(has_results(probe, SCAN), make=placed(1.5))
     source.send(placed(3.0)())
     probe.wait(lambda: 'jumps by 1.50 m' in probe.status(NODE).message, 'the report of a jump')
-    source.send_until(answered(probe, SCAN), make=placed(3.0))
+    source.send_until(has_results(probe, SCAN), make=placed(3.0))
 
 
 def test_the_pose_of_tf_when_the_stamps_go_back(mounted, probe):
     source, placed = mounted
-    source.send_until(answered(probe, SCAN), make=placed(1.5))
+    source.send_until(has_results(probe, SCAN), make=placed(1.5))
     # TF itself ignores what is older than its newest transform by more than 10 s.
-    source.send_until(answered(probe, SCAN), make=placed(3.0, age=30.0))
+    source.send_until(has_results(probe, SCAN), make=placed(3.0, age=30.0))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from box_scenes import BOX, YARD, Block, pinhole, render_labels
+from scenes import BOX, YARD, Block, pinhole, render_labels
 
 from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.estimator import FreeSpaceEstimator

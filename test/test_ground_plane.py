@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from box_scenes import pinhole
+from scenes import pinhole
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.camera import Calibration, Camera

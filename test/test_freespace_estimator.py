@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from box_scenes import BOX, FLOOR, PAVEMENT, TRUCK, YARD, Block, pinhole, render_labels
+from scenes import BOX, FLOOR, PAVEMENT, TRUCK, YARD, Block, pinhole, render_labels
 
 from enet_ros.errors import BadInput
 from enet_ros.freespace.camera import Calibration
@@ -36,7 +36,7 @@ def free_space(pose, config=OPEN, rectified=True, **more):
     return FreeSpaceEstimator(pinhole(*SIZE, 240.0, **more), pose, SIZE, YARD, config)
 
 
-def picture(space, blocks=(), pavement=None):
+def scene_labels(space, blocks=(), pavement=None):
     return render_labels(space.ground.camera, space.ground.pose, blocks, pavement)
 
 
@@ -54,7 +54,7 @@ def beam(space, scan, bearing):
 @pytest.mark.parametrize('pose', [AHEAD, ASIDE, REAR])
 def test_empty_ground_is_free_where_it_is_seen(pose):
     space = free_space(pose)
-    view = space(picture(space))
+    view = space(scene_labels(space))
     assert set(np.unique(view.grid)) == {-1, 0}
     x, y = np.broadcast_arrays(*space.grid.centers())
     seen = space.ground.pixels(x, y) >= 0
@@ -69,7 +69,7 @@ def test_empty_ground_is_free_where_it_is_seen(pose):
 @pytest.mark.parametrize('pose', [AHEAD, ASIDE])
 def test_a_wall_is_where_it_stands_and_hides_what_is_behind(pose, rectified, more):
     space = free_space(pose, rectified=rectified, **more)
-    view = space(picture(space, [Block((5.0, 5.4), (-9, 9), (0, 2))]))
+    view = space(scene_labels(space, [Block((5.0, 5.4), (-9, 9), (0, 2))]))
     for y in (-0.5, 0.0, 1.0):
         assert cell(space, view.grid, 4.7, y) == 0
         assert 100 in (cell(space, view.grid, x, y) for x in (4.95, 5.05))
@@ -83,7 +83,7 @@ def test_a_wall_is_where_it_stands_and_hides_what_is_behind(pose, rectified, mor
 
 def test_the_scan_counts_counter_clockwise_about_the_base():
     space = free_space(ASIDE)
-    view = space(picture(space, [Block((3.9, 4.3), (1.8, 2.2), (0, 1))]))
+    view = space(scene_labels(space, [Block((3.9, 4.3), (1.8, 2.2), (0, 1))]))
     bearing = space.scan.bearings[np.nanargmin(view.scan)]
     assert np.arctan2(1.8, 3.9) - 0.03 < bearing < np.arctan2(2.2, 3.9) + 0.03
     assert np.nanmin(view.scan) == pytest.approx(np.hypot(3.9, 1.9), abs=0.12)
@@ -94,7 +94,7 @@ def test_the_scan_counts_counter_clockwise_about_the_base():
 
 def test_a_camera_that_looks_back_fills_the_rear():
     space = free_space(REAR)
-    view = space(picture(space, [Block((-5.4, -5.0), (-9, 9), (0, 2))]))
+    view = space(scene_labels(space, [Block((-5.4, -5.0), (-9, 9), (0, 2))]))
     assert cell(space, view.grid, -4.0, 0.2) == 0 and cell(space, view.grid, -5.05, 0.2) == 100
     assert (view.grid[:, space.grid.shape[1] // 2:] == -1).all()
     assert beam(space, view.scan, 3.13) == pytest.approx(5.0, abs=0.1)
@@ -104,7 +104,7 @@ def test_a_camera_that_looks_back_fills_the_rear():
 def test_a_camera_that_looks_straight_down_sees_all_around():
     config = dataclasses.replace(OPEN, grid=GridConfig(0.05, -1.5, 1.5, -1.5, 1.5))
     space = free_space(Pose.from_angles(0, 0, 2.0, 0, np.pi / 2, 0), config)
-    view = space(picture(space, [Block((0.4, 0.5), (-0.05, 0.05), (0, 0.1)),
+    view = space(scene_labels(space, [Block((0.4, 0.5), (-0.05, 0.05), (0, 0.1)),
                                  Block((-0.5, -0.4), (-0.1, 0.1), (0, 0.1))]))
     assert cell(space, view.grid, 0.02, 0.02) == 0
     assert cell(space, view.grid, 0.42, 0.0) == 100
@@ -117,7 +117,7 @@ def test_a_camera_that_looks_straight_down_sees_all_around():
 
 def test_flat_ground_forbids_but_hides_nothing():
     space = free_space(AHEAD)
-    view = space(picture(space, pavement=lambda x, y: (x > 4) & (x < 5)))
+    view = space(scene_labels(space, pavement=lambda x, y: (x > 4) & (x < 5)))
     assert cell(space, view.grid, 3.8, 0) == 0
     assert cell(space, view.grid, 4.5, 0) == 100
     assert cell(space, view.grid, 5.5, 0) == 0
@@ -127,7 +127,7 @@ def test_flat_ground_forbids_but_hides_nothing():
 
 def test_an_obstacle_behind_a_kerb_is_a_point_of_its_own():
     space = free_space(AHEAD)
-    view = space(picture(space, [Block((5.0, 6.0), (-9, 9), (0, 1))], lambda x, y: x > 4))
+    view = space(scene_labels(space, [Block((5.0, 6.0), (-9, 9), (0, 1))], lambda x, y: x > 4))
     for class_id, x in ((PAVEMENT, 4.0), (BOX, 5.0)):
         ahead = view.points.xy[view.points.class_id == class_id]
         assert len(ahead) > 100
@@ -136,7 +136,7 @@ def test_an_obstacle_behind_a_kerb_is_a_point_of_its_own():
 
 def test_the_unlabelled_is_unknown_and_ends_the_ray():
     space = free_space(AHEAD)
-    labels = picture(space, [Block((6.0, 6.5), (-9, 9), (0, 1))])
+    labels = scene_labels(space, [Block((6.0, 6.5), (-9, 9), (0, 1))])
     row = int(space.ground.pixels(np.array(4.0), np.array(0.0))) // SIZE[0]
     labels[row, :] = 255
     view = space(labels)
@@ -149,7 +149,7 @@ def test_the_unlabelled_is_unknown_and_ends_the_ray():
 
 def test_ground_is_seen_over_a_low_obstacle_but_not_behind_it():
     space = free_space(AHEAD)
-    view = space(picture(space, [Block((4.0, 4.2), (-9, 9), (0, 0.4))]))
+    view = space(scene_labels(space, [Block((4.0, 4.2), (-9, 9), (0, 0.4))]))
     # Its top hides the ground up to 4.2 / (1 - 0.4 / 1.5) = 5.73 m.
     values = [cell(space, view.grid, x, 0.0) for x in (3.8, 4.05, 5.0, 5.5, 6.0, 6.5)]
     assert values == [0, 100, -1, -1, 0, 0]
@@ -159,7 +159,7 @@ def test_ground_is_seen_over_a_low_obstacle_but_not_behind_it():
 def test_a_pole_narrower_than_a_cell_is_marked():
     space = free_space(AHEAD)
     for y in np.arange(-0.1, 0.1, 0.027):
-        view = space(picture(space, [Block((4.02, 4.05), (y, y + 0.03), (0, 1))]))
+        view = space(scene_labels(space, [Block((4.02, 4.05), (y, y + 0.03), (0, 1))]))
         around = view.grid[:, 119:123][[int((y + 6) * 10), int((y + 6.03) * 10)]]
         assert (around == 100).any()
 
@@ -177,17 +177,17 @@ def test_a_camera_that_reads_less_far_than_the_scan_is_long_finds_it_free(height
     space = free_space(Pose.from_angles(0, 0, height, 0, pitch, 0), FreeSpaceConfig())
     assert space.scan.range_max < FreeSpaceConfig().scan.range_max
     ahead = np.abs(space.scan.bearings) < 0.3
-    assert np.isinf(space(picture(space)).scan[ahead]).all()
+    assert np.isinf(space(scene_labels(space)).scan[ahead]).all()
 
 
 def test_what_is_beside_the_picture_is_not_called_free():
     space = free_space(Pose.from_angles(1.0, 0, 1.2, 0, 0.2, 0), FreeSpaceConfig())
-    empty = space(picture(space)).scan
+    empty = space(scene_labels(space)).scan
     for distance in np.arange(1.5 * space.scan.range_min, 10.0, 0.5):
         # A box that the camera does not see stands on none of the rays called free.
         y = (distance - 1.0) * (159.5 / 240) + 0.4
         box = Block((distance - 0.1, distance + 0.1), (y - 0.1, y + 0.1), (0, 0.3))
-        assert BOX not in picture(space, [box])
+        assert BOX not in scene_labels(space, [box])
         assert np.isnan(beam(space, empty, np.arctan2(y, distance)))
     assert np.isinf(empty[np.abs(space.scan.bearings) < 0.3]).all()
 
@@ -204,7 +204,7 @@ def test_what_stands_on_wheels_stands_between_them_too(span, free_below):
     space = free_space(AHEAD, config)
     truck = [Block((4, 6), (-0.9, 0.9), (0.3, 1.4), TRUCK)]
     truck += [Block((4, 4.5), y, (0, 0.4), TRUCK) for y in ((-0.8, -0.6), (0.6, 0.8))]
-    view = space(picture(space, truck))
+    view = space(scene_labels(space, truck))
     assert (cell(space, view.grid, 4.3, 0.0) == 0) == free_below
     # And beside them, where the body sticks out.
     beside = beam(space, view.scan, np.arctan2(0.87, 4.0))
@@ -220,7 +220,7 @@ def test_what_stands_on_wheels_stands_between_them_too(span, free_below):
 @pytest.mark.parametrize('class_id', [BOX, TRUCK])
 def test_only_overhanging_obstacles_have_gaps_below(height, class_id):
     space = free_space(Pose.from_angles(0, 0, height, 0, 0.05, 0))
-    view = space(picture(space, [Block((3.0, 3.2), (0.6, 8), (0, 2), class_id),
+    view = space(scene_labels(space, [Block((3.0, 3.2), (0.6, 8), (0, 2), class_id),
                                  Block((3.0, 3.2), (-8, -0.6), (0, 2), class_id),
                                  Block((4.0, 4.2), (-8, 8), (0, 2), class_id)]))
     # A doorway with a wall behind it, or two trucks before a third.
@@ -232,13 +232,13 @@ def test_only_overhanging_obstacles_have_gaps_below(height, class_id):
 def test_low_cameras_do_not_close_what_is_far():
     space = free_space(Pose.from_angles(0, 0, 0.35, 0, 0.05, 0), FreeSpaceConfig())
     near = [Block((0.8, 0.85), y, (0, 1), TRUCK) for y in ((0.3, 0.5), (-0.5, -0.3))]
-    view = space(picture(space, [*near, Block((4.2, 4.5), (-8, 8), (0, 2), TRUCK)]))
+    view = space(scene_labels(space, [*near, Block((4.2, 4.5), (-8, 8), (0, 2), TRUCK)]))
     assert beam(space, view.scan, 0.0) == pytest.approx(4.2, abs=0.3)
 
 
 def test_two_obstacles_far_apart_are_not_joined():
     space = free_space(AHEAD)
-    view = space(picture(space, [Block((4, 4.2), (-1.3, -0.9), (0, 1)),
+    view = space(scene_labels(space, [Block((4, 4.2), (-1.3, -0.9), (0, 1)),
                                  Block((4, 4.2), (0.9, 1.3), (0, 1)),
                                  Block((6.5, 7.0), (-9, 9), (0, 1))]))
     assert cell(space, view.grid, 6.0, 0.0) == 0
@@ -247,7 +247,7 @@ def test_two_obstacles_far_apart_are_not_joined():
 
 def test_points_carry_the_confidence_of_their_pixels():
     space = free_space(AHEAD)
-    labels = picture(space, [Block((5.0, 5.4), (-9, 9), (0, 2))])
+    labels = scene_labels(space, [Block((5.0, 5.4), (-9, 9), (0, 2))])
     confidence = np.where(labels == BOX, 77, 200).astype(np.uint8)
     assert set(space(labels, confidence).points.confidence) == {77}
     assert space(labels).points.confidence is None
@@ -255,7 +255,7 @@ def test_points_carry_the_confidence_of_their_pixels():
 
 def test_frames_do_not_depend_on_those_before():
     space = free_space(AHEAD)
-    empty, full = picture(space), picture(space, [Block((4, 4.4), (-9, 9), (0, 2))])
+    empty, full = scene_labels(space), scene_labels(space, [Block((4, 4.4), (-9, 9), (0, 2))])
     first = space(empty).grid.copy()
     assert not np.array_equal(space(full).grid, first)
     assert np.array_equal(space(empty).grid, first)
@@ -278,7 +278,7 @@ def test_a_fisheye_sees_the_wall_where_it_stands():
                        'equidistant')
     config = dataclasses.replace(OPEN, camera=dataclasses.replace(OPEN.camera, rectified=False))
     space = FreeSpaceEstimator(lens, AHEAD, SIZE, YARD, config)
-    view = space(picture(space, [Block((3.0, 3.4), (-9, 9), (0, 2))]))
+    view = space(scene_labels(space, [Block((3.0, 3.4), (-9, 9), (0, 2))]))
     for bearing in (-0.7, 0.0, 0.7):
         assert beam(space, view.scan, bearing) * np.cos(bearing) == pytest.approx(3.0, abs=0.1)
 
