@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar('T')
 
-ENGINES = ('auto', 'torch', 'openvino', 'onnxruntime', 'tensorrt')
+ENGINES = ('auto', 'torch', 'native', 'openvino', 'onnxruntime', 'tensorrt')
 DEVICES = ('auto', 'cpu', 'cuda')
 PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
 FILTERS = ('nearest', 'linear')

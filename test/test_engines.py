@@ -29,6 +29,7 @@ from enet_ros.engines.engine import (
     installed_engines,
 )
 from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.native_library import LIBRARY, variants
 from enet_ros.engines.onnx_graph import graph_digest
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
@@ -56,6 +57,11 @@ def absence(engine, device, precision):
             provider = onnxruntime_engine.PROVIDERS[device if engine == 'onnxruntime' else engine]
             if provider not in onnxruntime.get_available_providers():
                 return f'this ONNX Runtime has no {provider}'
+    if engine == 'native':
+        if not LIBRARY.is_file():
+            return 'the native library is not built'
+        if precision == 'float16' and not variants()[0].endswith('_fp16'):
+            return 'this processor has no float16'
     if (engine, precision) == ('openvino', 'bfloat16'):
         import openvino
         if 'BF16' not in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
@@ -72,12 +78,13 @@ def engines(*wanted):
             for engine, device, precision in wanted]
 
 
-EXACT = engines(('torch', 'cpu', 'float32'), ('openvino', 'cpu', 'float32'),
-                ('onnxruntime', 'cpu', 'float32'), ('torch', 'cuda', 'float32'),
-                ('onnxruntime', 'cuda', 'float32'), ('tensorrt', 'cuda', 'float32'))
+EXACT = engines(('torch', 'cpu', 'float32'), ('native', 'cpu', 'float32'),
+                ('openvino', 'cpu', 'float32'), ('onnxruntime', 'cpu', 'float32'),
+                ('torch', 'cuda', 'float32'), ('onnxruntime', 'cuda', 'float32'),
+                ('tensorrt', 'cuda', 'float32'))
 REDUCED = engines(('openvino', 'cpu', 'bfloat16'), ('torch', 'cpu', 'bfloat16'),
-                  ('torch', 'cuda', 'float16'), ('torch', 'cuda', 'bfloat16'),
-                  ('tensorrt', 'cuda', 'float16'))
+                  ('native', 'cpu', 'float16'), ('torch', 'cuda', 'float16'),
+                  ('torch', 'cuda', 'bfloat16'), ('tensorrt', 'cuda', 'float16'))
 # Engines without a GPU that store their graph in the cache folder.
 STORING = engines(('openvino', 'cpu', 'float32'), ('onnxruntime', 'cpu', 'float32'))
 needs_onnxruntime = pytest.mark.skipif(not find_spec('onnxruntime'),
@@ -108,6 +115,13 @@ def make_model(architecture, seed=5):
     return network.eval(), spec
 
 
+def build(model, inference_spec, config):
+    """Build an engine; skip where it does not support the architecture."""
+    if config.engine == 'native' and model[1].architecture != 'enet':
+        pytest.skip('engine native supports ENet only')
+    return build_engine(*model, inference_spec, config)
+
+
 def noise(inference_spec):
     """Return an image of noise whose channels are in reverse order in memory."""
     generator = np.random.default_rng(inference_spec.width)
@@ -136,7 +150,7 @@ def test_labels_and_confidence_are_those_of_the_network(model, config, inference
     expected, probability = reference(*model, image, inference_spec)
     # TensorRT may round the factors of a float32 product to ten bits.
     least, furthest = (0.99, 5) if config.engine == 'tensorrt' else (0.999, 1)
-    engine = build_engine(*model, inference_spec, config)
+    engine = build(model, inference_spec, config)
     assert engine.name == f'{config.engine} {config.device} {config.precision}'
     assert engine.inference_spec == inference_spec
     labels, confidence = engine.infer(image, confidence=False)
@@ -175,7 +189,7 @@ def test_an_image_of_another_size_is_rejected(enet, config):
 def test_the_network_is_not_changed(model, config):
     network = model[0]
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    build_engine(*model, SMALL, config).infer(noise(SMALL), confidence=False)
+    build(model, SMALL, config).infer(noise(SMALL), confidence=False)
     after = network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -193,6 +207,8 @@ def test_unknown_settings_are_rejected(settings, complaint):
 
 @pytest.mark.parametrize('engine, device, precision, complaint', [
     ('torch', 'cpu', 'float16', 'supports float16 on GPUs only; choose precision bfloat16'),
+    ('native', 'cuda', 'auto', 'runs on CPUs, and device cuda is requested; choose device cpu'),
+    ('native', 'cpu', 'bfloat16', 'does not support bfloat16 on this processor; choose precision'),
     ('openvino', 'cpu', 'float16', 'does not support float16 on this processor; choose precision'),
     ('openvino', 'cuda', 'auto', 'runs on CPUs, and device cuda is requested; choose device cpu'),
     ('onnxruntime', 'cpu', 'float16', 'precision float16 is requested; choose precision auto'),
@@ -233,7 +249,7 @@ def test_openvino_without_onnx_names_the_missing_package(enet, uninstall):
     with pytest.raises(BadInput, match='engine openvino needs the package onnx; pip install onnx, '
                                        'or choose one of torch'):
         build_engine(*enet, SMALL, ModelConfig(device='cpu'))
-    assert installed_engines() == ['torch']
+    assert installed_engines() == ['torch', *(['native'] if LIBRARY.is_file() else [])]
 
 
 def test_a_named_engine_is_chosen():

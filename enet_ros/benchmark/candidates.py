@@ -17,8 +17,8 @@ from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
 
-DEVICES = {'torch': ('cpu', 'cuda'), 'openvino': ('cpu',), 'onnxruntime': ('cpu', 'cuda'),
-           'tensorrt': ('cuda',)}
+DEVICES = {'torch': ('cpu', 'cuda'), 'native': ('cpu',), 'openvino': ('cpu',),
+           'onnxruntime': ('cpu', 'cuda'), 'tensorrt': ('cuda',)}
 PRECISIONS = {'cpu': ('float32', 'bfloat16'), 'cuda': ('float32', 'float16')}
 SMALL = InferenceSpec(64, 64)  # for engines that only have to start
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from enet_ros.config import ModelConfig
 from enet_ros.engines.device import gpu_name
 from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.native_library import LIBRARY
 from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
@@ -69,6 +70,7 @@ class EngineClass:
 
 ENGINE_CLASSES = {
     'torch': EngineClass('enet_ros.engines.torch_engine', 'TorchEngine', ('torch',)),
+    'native': EngineClass('enet_ros.engines.native_engine', 'NativeEngine', ()),
     'openvino': EngineClass('enet_ros.engines.openvino_engine', 'OpenVinoEngine',
                             ('openvino', 'onnx')),
     'onnxruntime': EngineClass('enet_ros.engines.onnxruntime_engine', 'OnnxRuntimeEngine',
@@ -125,6 +127,7 @@ def installed_engines() -> list[str]:
     """Return the names of the engines whose packages and libraries this machine has."""
     return [name for name, engine_class in ENGINE_CLASSES.items()
             if all(map(_is_installed, engine_class.packages))
+            and (name != 'native' or LIBRARY.is_file())
             and (name != 'tensorrt' or _tensorrt_is_usable())]
 
 

@@ -56,8 +56,8 @@ class InferenceGraph(nn.Module):
             self.network.output = _as_phases(network.output)
         if inference_spec.resizes and inference_spec.filter == 'nearest':
             width, height = inference_spec.output_size
-            self.register_buffer('columns', _nearest_indices(inference_spec.width, width))
-            self.register_buffer('rows', _nearest_indices(inference_spec.height, height))
+            self.register_buffer('columns', nearest_indices(inference_spec.width, width))
+            self.register_buffer('rows', nearest_indices(inference_spec.height, height))
 
     def with_confidence(self, confidence: bool) -> 'InferenceGraph':
         """Return this graph with or without the confidence output; both share the weights."""
@@ -96,7 +96,7 @@ class InferenceGraph(nn.Module):
         return plane[:, self.rows][:, :, self.columns] if spec.resizes else plane
 
 
-def _nearest_indices(size: int, output_size: int) -> torch.Tensor:
+def nearest_indices(size: int, output_size: int) -> torch.Tensor:
     """Return the index of the input pixel for each output pixel along one axis.
 
     OpenCV computes them, so that results are equal to those of cv2.resize.

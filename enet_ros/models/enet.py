@@ -193,6 +193,7 @@ class ENet(Network):
 
     def __init__(self, classes: int, layout: ENetLayout = AUTHORS) -> None:
         super().__init__()
+        self.layout = layout
         encoder = ACTIVATIONS[layout.encoder_activation]
         decoder = ACTIVATIONS[layout.decoder_activation]
 

@@ -46,6 +46,9 @@ class Network(nn.Module, ABC):
     """Channels of `Encoded.features`, for networks whose encoder can be trained first, under a 1x1
     convolution at 1 / stride of the resolution. None: the network is trained in one stage."""
 
+    layout: object | None = None
+    """The options that the network was built with, if its architecture has any."""
+
     output: nn.Conv2d | nn.ConvTranspose2d
     """The last layer with weights."""
 
