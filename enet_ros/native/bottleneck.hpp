@@ -37,9 +37,10 @@ template <class T, int IN, int OUT> struct Projection {
 template <class T, int C, int MID> struct Extension {
   int dilation = 1;         // of the 3x3 convolution
   bool asymmetric = false;  // 5x1 and 1x5 in place of 3x3
+  bool exact = false;       // Winograd's rounding must not decide ties of a later pooling
   T *main, *main2, *bias, *fall, *zero, *expansion, *expansion_bias, *block_fall;
 
-  bool winograd() const { return !asymmetric && dilation <= kWinogradDilation; }
+  bool winograd() const { return !asymmetric && !exact && dilation <= kWinogradDilation; }
 
   void read(WeightReader& reader, Arena& arena) {
     zero = arena.get<T>(MID);

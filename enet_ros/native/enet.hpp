@@ -117,6 +117,7 @@ template <class T> class ENet final : public Network {
     initial_bias_ = list<float>(arena, reader.take(16), 16);
     pool_factor_ = list<float>(arena, reader.take(16), 16);
     initial_fall_ = list<float>(arena, reader.take(16), 16, -1);
+    for (int i = 0; i < 5; i++) extension4_[i].exact = true;
     down1_.read(reader, arena, 2), extension4_[0].read(reader, arena);
     for (int i = 0; i < 4; i++) {
       project4_[i].read(reader, arena, 1);
