@@ -73,7 +73,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         super().__init__(prog, max_help_position=26)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is False or action.default in (None, '', []):
+        if action.default is False or action.default in (None, '', [], ()):
             return action.help
         return super()._get_help_string(action)
 
@@ -96,6 +96,9 @@ def _add_setting(parser: argparse._ActionsContainer, item: Field[Any]) -> None:
     if item.type is bool:
         parser.add_argument(flag, help=text, default=default,
                             action=argparse.BooleanOptionalAction)
+        return
+    if item.type == Sequence[str]:
+        parser.add_argument(flag, help=text, default=default, nargs='+', metavar='FOLDER')
         return
     assert isinstance(item.type, type)  # annotations are not strings
     metavar = 'NAME' if 'choices' in item.metadata else _METAVARS[item.type]

@@ -12,6 +12,7 @@ read_only: the value cannot change after the node has started.
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -263,6 +264,8 @@ class Recipe:
                                  minimum=1.0, maximum=4.0)
     synthetic_share: float = value('share of synthetic streets in a batch',
                                    minimum=0.0, maximum=0.9)
+    unlabeled_share: float = value('share of unlabeled frames in a batch, for runs with '
+                                   '--unlabeled', minimum=0.0, maximum=0.9)
     synthetic_frames: int = value('number of distinct synthetic frames', minimum=1)
     augment_synthetic: bool = value('augment synthetic frames too')
     class_weight_offset: float = value('c of the class weights 1 / ln(c + p), where p is the '
@@ -270,6 +273,10 @@ class Recipe:
     iou_weight: float = value('weight of the soft IoU loss beside the cross-entropy', minimum=0.0)
     encoder_weight: float = value("weight of the loss of the encoder's prediction in the second "
                                   'stage', minimum=0.0)
+    teacher_weight: float = value("weight of the divergence from the teacher's predictions, for "
+                                  'runs with --teacher', minimum=0.0)
+    teacher_temperature: float = value('temperature that softens the predictions of teacher and '
+                                       'network for their comparison', minimum=1.0, maximum=20.0)
     dropout: bool = value('use dropout')
     optimizer: str = value('optimizer', choices=('adamw', 'adam'))
     learning_rate: float = value('maximum learning rate', minimum=0.0, maximum=1.0)
@@ -288,7 +295,15 @@ class Recipe:
     @property
     def synthetic_per_batch(self) -> int:
         """Return the number of synthetic frames in a batch, at least 1 unless the share is 0."""
-        return max(round(self.batch_size * self.synthetic_share), int(self.synthetic_share > 0))
+        return self._per_batch(self.synthetic_share)
+
+    @property
+    def unlabeled_per_batch(self) -> int:
+        """Return the number of unlabeled frames in a batch, at least 1 unless the share is 0."""
+        return self._per_batch(self.unlabeled_share)
+
+    def _per_batch(self, share: float) -> int:
+        return max(round(self.batch_size * share), int(share > 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,6 +316,14 @@ class RunConfig:
                        'is resumed')
     initial: str = setting('', 'checkpoint to start from, also one of other classes; empty: '
                            'random weights')
+    teacher: str = setting('', 'network whose predictions are learned besides the labels: an '
+                           '.onnx file, or a checkpoint of this package; empty: none')
+    teacher_mapping: str = setting('', "YAML file of the teacher's input and classes; empty: the "
+                                   '.yaml file beside an .onnx file')
+    teacher_cache: str = setting('', "folder that keeps the teacher's predictions; empty: "
+                                 "enet_ros in the user's cache folder")
+    unlabeled: Sequence[str] = setting((), 'folders of further images, whose classes only the '
+                                       'teacher tells')
     seed: int = setting(0, 'random seed of initial weights, order and augmentation',
                         minimum=0, maximum=2**31 - 1)
     device: str = setting('auto', 'device; auto uses a GPU if there is one', choices=DEVICES)
@@ -319,3 +342,6 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        for name in ('teacher_mapping', 'unlabeled'):
+            require(self.teacher or not getattr(self, name), name, getattr(self, name),
+                    'it needs a teacher; name one with --teacher')

@@ -40,13 +40,19 @@ SHARED_CAMVID = Path(__file__).parents[2] / 'shared' / 'camvid'
 
 # Augmentation
 
+def cropped_frame(image, labels, *arguments):
+    """Return a random crop of an image and of its labels."""
+    crop = random_crop(labels.shape, *arguments)
+    return crop.image(image), crop.labels(labels)
+
+
 def test_labels_stay_with_their_pixels():
     """The color of each pixel encodes its label, so a crop must keep the two together."""
     rng = np.random.default_rng(0)
     labels = np.kron(rng.integers(0, 11, (6, 8), np.uint8), np.ones((20, 20), np.uint8))
     image = np.repeat(20 * labels[:, :, None], 3, 2)
     for _ in range(30):
-        cropped, truth = random_crop(image, labels, (96, 112), rng)
+        cropped, truth = cropped_frame(image, labels, (96, 112), rng)
         assert cropped.shape == (96, 112, 3) and truth.shape == (96, 112)
         # Blur and rounding change pixels near the borders between classes.
         near = np.ones((9, 9), np.uint8)
@@ -58,7 +64,7 @@ def test_labels_stay_with_their_pixels():
 
 def test_frames_smaller_than_the_crop_are_padded_with_void():
     image, labels = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)
-    _, truth = random_crop(image, labels, (200, 200), np.random.default_rng(1))
+    _, truth = cropped_frame(image, labels, (200, 200), np.random.default_rng(1))
     assert set(np.unique(truth)) == {0, UNLABELED}
 
 
@@ -68,7 +74,7 @@ def test_scales_span_the_whole_range(largest):
     image, labels = np.zeros((60, 60, 3), np.uint8), np.zeros((60, 60), np.uint8)
     labels[20:40, 20:40] = 1
     rng = np.random.default_rng(2)
-    widths = [(random_crop(image, labels, (160, 160), rng, largest)[1] == 1).any(0).sum() / 20
+    widths = [(cropped_frame(image, labels, (160, 160), rng, largest)[1] == 1).any(0).sum() / 20
               for _ in range(200)]
     assert np.ptp(widths) >= 0.8 * (largest - 1 / largest)
     assert min(widths) >= 1 / largest - 0.06 and max(widths) <= largest + 0.06
@@ -80,7 +86,7 @@ def test_crops_at_scale_one_are_not_resampled(flips):
     image = rng.integers(0, 256, (40, 50, 3), np.uint8)
     labels = image[..., 0] % 11
     for _ in range(10):
-        cropped, truth = random_crop(image, labels, (24, 16), rng, 1.0, flips)
+        cropped, truth = cropped_frame(image, labels, (24, 16), rng, 1.0, flips)
         assert (cropped[..., 0] % 11 == truth).all()
         windows = np.lib.stride_tricks.sliding_window_view(image, (24, 16), (0, 1))
         assert any((windows == each.transpose(2, 0, 1)).all((2, 3, 4)).any()

@@ -68,7 +68,7 @@ def gradients(objective, part, seed):
     """Return the gradients of one part of a batch, with dropout seeded as in a training step."""
     torch.manual_seed(seed)
     objective.train()
-    objective(*part, True).backward()
+    objective(*part, True).total.backward()
     return [p.grad for p in objective.model.parameters()]
 
 

@@ -1,26 +1,68 @@
 """Random changes to training frames."""
 
+from dataclasses import dataclass
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.labels import UNLABELED
 
+AnyArray = TypeVar('AnyArray', bound=NDArray)
 
-def random_crop(image: NDArray[np.uint8], labels: NDArray[np.uint8], size: tuple[int, int],
-                rng: np.random.Generator, largest_scale: float = 2.0,
-                flips: bool = True) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Scale, flip and crop a frame in one resampling.
 
-    image (H, W, 3), labels (H, W) and size (height, width) in pixels -> image and labels of that
-    size. The scale is log-uniform between 1 / `largest_scale` and `largest_scale`. Where the
-    scaled frame is smaller than the crop, the rest is gray and unlabeled. With a largest scale of
-    1 the crop consists of the frame's own pixels.
+@dataclass(frozen=True)
+class Crop:
+    """A part of a frame, scaled and possibly flipped, which all layers of the frame share.
+
+    size: (height, width) in pixels. scale: that of the frame. matrix: affine (2, 3), from pixels
+    of the frame to pixels of the crop.
+    """
+
+    size: tuple[int, int]
+    scale: float
+    matrix: NDArray[np.float64]
+
+    def image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the crop of an image (H, W, 3); it is gray outside the frame."""
+        if self.scale < 1.0:
+            # Without a blur, downsampling would alias.
+            image = cv2.GaussianBlur(image, (0, 0), 0.4 / self.scale)
+        return self._warp(image, cv2.INTER_LINEAR, (128, 128, 128))
+
+    def labels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the crop of labels (H, W); they are UNLABELED outside the frame."""
+        return self._warp(labels, cv2.INTER_NEAREST, UNLABELED)
+
+    def probabilities(self, probabilities: NDArray[np.float16]) -> NDArray[np.float16]:
+        """Return the crop of probabilities (H, W, classes); they are 0 outside the frame."""
+        values = probabilities.astype(np.float32)
+        # OpenCV warps at most four channels at once.
+        parts = [self._warp(values[..., first:first + 4], cv2.INTER_LINEAR, 0)
+                 for first in range(0, values.shape[2], 4)]
+        parts = [part.reshape(*self.size, -1) for part in parts]
+        return np.concatenate(parts, 2).astype(np.float16)
+
+    def _warp(self, layer: AnyArray, interpolation: int, border: int | tuple[int, int, int]
+              ) -> AnyArray:
+        height, width = self.size
+        return cv2.warpAffine(layer, self.matrix, (width, height), flags=interpolation,
+                              borderValue=border)
+
+
+def random_crop(shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Generator,
+                largest_scale: float = 2.0, flips: bool = True) -> Crop:
+    """Return a random Crop of `size` (height, width) of a frame of `shape` (H, W).
+
+    The scale is log-uniform between 1 / `largest_scale` and `largest_scale`. Where the scaled
+    frame is smaller than the crop, the crop shows what is outside the frame. With a largest scale
+    of 1 the crop consists of the frame's own pixels.
     """
     height, width = size
     scale = largest_scale ** rng.uniform(-1.0, 1.0)
     flip = flips and rng.random() < 0.5
-    scaled_width, scaled_height = image.shape[1] * scale, image.shape[0] * scale
+    scaled_width, scaled_height = shape[1] * scale, shape[0] * scale
     left = rng.uniform(min(0.0, scaled_width - width), max(0.0, scaled_width - width))
     top = rng.uniform(min(0.0, scaled_height - height), max(0.0, scaled_height - height))
     if largest_scale == 1.0:  # whole pixels, because resampling would blur
@@ -30,15 +72,7 @@ def random_crop(image: NDArray[np.uint8], labels: NDArray[np.uint8], size: tuple
                        [0.0, scale, 0.5 * scale - 0.5 - top]])
     if flip:
         matrix[0] = [-scale, 0.0, width - 1 - matrix[0, 2]]
-    if scale < 1.0:
-        # Without a blur, downsampling would alias.
-        image = cv2.GaussianBlur(image, (0, 0), 0.4 / scale)
-    return (
-        cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR,
-                       borderValue=(128, 128, 128)),
-        cv2.warpAffine(labels, matrix, (width, height), flags=cv2.INTER_NEAREST,
-                       borderValue=UNLABELED),
-    )
+    return Crop(size, scale, matrix)
 
 
 def random_light(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The training loss."""
+"""The terms of the training loss."""
 
 import numpy as np
 import torch
@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from enet_ros.labels import UNLABELED
+
+SMALLEST = 2.0 ** -24  # the smallest probability above zero in float16
 
 
 def class_weights(pixels: NDArray[np.int64], offset: float) -> Tensor:
@@ -44,3 +46,21 @@ def segmentation_loss(logits: Tensor, labels: Tensor, weights: Tensor,
     present = (pixels > 0).float()
     iou = (present * intersection / union.clamp(min=1.0)).sum() / present.sum().clamp(min=1.0)
     return cross_entropy + iou_weight * (1 - iou)
+
+
+def distillation_loss(logits: Tensor, probabilities: Tensor, temperature: float) -> Tensor:
+    """Return the Kullback-Leibler divergence of the network's prediction from a teacher's.
+
+    logits (N, classes, H, W) of the network; probabilities (N, classes, H, W) of the teacher.
+    Both distributions are softened by the temperature, and the divergence is multiplied by its
+    square, which keeps the size of the gradients (Hinton et al., arXiv:1503.02531, section 2). It
+    is the mean over the pixels, each weighted by the sum of its probabilities: what the teacher
+    takes for a class that the network lacks does not count. Without predictions the loss is 0.
+    """
+    probabilities = probabilities.float()
+    weight = probabilities.sum(1)                                          # (N, H, W)
+    target = (probabilities.clamp(min=SMALLEST).log() / temperature).log_softmax(1)
+    prediction = (logits / temperature).log_softmax(1)
+    divergence = (target.exp() * (target - prediction)).sum(1)             # (N, H, W)
+    mean = (weight * divergence).sum() / weight.sum().clamp(min=1.0)
+    return temperature ** 2 * mean

@@ -1,6 +1,7 @@
 """The network in training: from images and labels to the loss."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,14 @@ from torch.nn import functional as F
 
 from enet_ros.config import Recipe
 from enet_ros.models.network import Encoded, Network
-from enet_ros.training.loss import segmentation_loss
+from enet_ros.training.loss import distillation_loss, segmentation_loss
+
+
+class Loss(NamedTuple):
+    """The loss of a batch, and the weighted part of it that comes from the teacher."""
+
+    total: Tensor
+    teacher: Tensor
 
 
 class TrainingModel(nn.Module):
@@ -66,7 +74,8 @@ class Objective(nn.Module):
     """The loss of a TrainingModel.
 
     mean and std are of RGB in [0, 1]; class_weights are float (classes,). The recipe gives the
-    weights of the terms of the loss.
+    weights of the terms of the loss. taught_classes are the ids of the classes that the teacher
+    knows; the others have no part in the comparison with it.
     """
 
     mean: Tensor
@@ -74,37 +83,54 @@ class Objective(nn.Module):
     class_weights: Tensor
 
     def __init__(self, model: TrainingModel, mean: Sequence[float], std: Sequence[float],
-                 class_weights: Tensor, recipe: Recipe) -> None:
+                 class_weights: Tensor, recipe: Recipe,
+                 taught_classes: Sequence[int] = ()) -> None:
         super().__init__()
         self.model = model
-        self.iou_weight, self.encoder_weight = recipe.iou_weight, recipe.encoder_weight
+        self.recipe = recipe
+        self.taught_classes = list(taught_classes)
         for name, values in (('mean', mean), ('std', std)):
             self.register_buffer(name, 255 * torch.tensor(values).view(1, 3, 1, 1),
                                  persistent=False)
         self.register_buffer('class_weights', class_weights, persistent=False)
 
-    def forward(self, images: Tensor, labels: Tensor, whole_network: bool) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor, whole_network: bool,
+                probabilities: Tensor | None = None) -> Loss:
         """Return the loss of RGB images uint8 (N, H, W, 3) with labels int64 (N, H, W).
 
         whole_network selects the second stage; in the first only the encoder is trained.
+        probabilities are the teacher's, (N, classes, H, W).
         """
         x = (images.permute(0, 3, 1, 2) - self.mean) / self.std  # (N, 3, H, W), channels last
         coarse, fine = self.model(x, decode=whole_network)
         if fine is None:
             assert coarse is not None  # recipes have a first stage only for networks with a head
-            return self._encoder_loss(coarse, labels)
+            return self._encoder_loss(coarse, labels, probabilities)
         # Contiguous, because the loss runs faster along pixels than along so few classes.
-        loss = self._loss(fine.float().contiguous(), labels)
-        if coarse is not None and self.encoder_weight:
-            loss = loss + self.encoder_weight * self._encoder_loss(coarse, labels)
+        loss = self._loss(fine.float().contiguous(), labels, probabilities)
+        weight = self.recipe.encoder_weight
+        if coarse is not None and weight:
+            added = self._encoder_loss(coarse, labels, probabilities)
+            loss = Loss(loss.total + weight * added.total, loss.teacher + weight * added.teacher)
         return loss
 
-    def _encoder_loss(self, coarse: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of the head's logits against the center label of each cell."""
+    def _encoder_loss(self, coarse: Tensor, labels: Tensor, probabilities: Tensor | None) -> Loss:
+        """Return the loss of the head's logits against the center pixel of each cell."""
         stride = self.model.network.stride
         centers = labels[:, stride // 2::stride, stride // 2::stride]
+        if probabilities is not None:
+            probabilities = probabilities[:, :, stride // 2::stride, stride // 2::stride]
         height, width = centers.shape[1:]
-        return self._loss(coarse.float()[:, :, :height, :width], centers)
+        return self._loss(coarse.float()[:, :, :height, :width], centers, probabilities)
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return segmentation_loss(logits, labels, self.class_weights, self.iou_weight)
+    def _loss(self, logits: Tensor, labels: Tensor, probabilities: Tensor | None) -> Loss:
+        recipe = self.recipe
+        loss = segmentation_loss(logits, labels, self.class_weights, recipe.iou_weight)
+        if probabilities is None:
+            return Loss(loss, torch.zeros_like(loss))
+        if len(self.taught_classes) < logits.shape[1]:
+            logits = logits[:, self.taught_classes]
+            probabilities = probabilities[:, self.taught_classes]
+        teacher = recipe.teacher_weight * distillation_loss(logits, probabilities,
+                                                            recipe.teacher_temperature)
+        return Loss(loss + teacher, teacher.detach())

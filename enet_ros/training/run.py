@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from enet_ros.training.run_setup import RunSetup
 from enet_ros.training.run_state import FORMAT_VERSION, RunState, write_state
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.trainer import Trainer
-from enet_ros.training.training_log import TrainingLog
+from enet_ros.training.training_log import Row, TrainingLog
 
 
 class Run:
@@ -43,11 +44,12 @@ class Run:
             setup.state = None  # frees its memory
         self._require_same_step()
 
-    def train_step(self, images: torch.Tensor, labels: torch.Tensor) -> float:
-        """Take one step on this process's part of a batch, log its loss and return it."""
-        loss = self.trainer.train_step(images, labels)
-        self.log.add_loss(self.trainer.step, loss)
-        return loss
+    def train_step(self, images: torch.Tensor, labels: torch.Tensor,
+                   probabilities: torch.Tensor | None = None) -> Row:
+        """Take one step on this process's part of a batch; log and return its losses by name."""
+        losses = self.trainer.train_step(images, labels, probabilities)
+        self.log.add_losses(self.trainer.step, losses)
+        return losses
 
     def evaluate(self, frames: Mapping[str, LabeledImages]) -> str:
         """Score the averaged weights on frames by name, save them, and return a line of text.
@@ -98,10 +100,17 @@ class Run:
         spec = replace(
             self.setup.spec, training=self.setup.settings,
             metrics={name: values.to_dict() for name, values in scores.items()},
-            license=f'Trained on {self.setup.dataset.name}; its terms of use apply.')
+            license=self._license())
         checkpoint.save(self.setup.folder / 'last.safetensors', network, spec)
         if is_best:
             checkpoint.save(self.best_file, network, spec)
+
+    def _license(self) -> str:
+        name, teacher = self.setup.dataset.name, self.setup.teacher
+        if teacher is None:
+            return f'Trained on {name}; its terms of use apply.'
+        return (f'Trained on {name} and taught by {Path(teacher.name).name}; the terms of use of '
+                'both apply.')
 
     def _require_same_step(self) -> None:
         gathered = self.fabric.all_gather(torch.tensor(self.trainer.step))

@@ -13,6 +13,7 @@ from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
 from enet_ros.paths import OutputFolder
 from enet_ros.training.run_state import RunState, read_state
+from enet_ros.training.teacher import Teacher
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -24,7 +25,7 @@ class RunSetup:
 
     network has its initial weights. settings is what the result depends on, as plain data; it
     becomes the `training` of checkpoints. state is that of the interrupted run in the output
-    folder, or None.
+    folder, or None. teacher is the network whose predictions are learned, or None.
     """
 
     fabric: 'Fabric'
@@ -36,6 +37,7 @@ class RunSetup:
     network: Network
     settings: dict[str, Any]
     state: RunState | None
+    teacher: Teacher | None
 
     @property
     def state_file(self) -> Path:
@@ -43,9 +45,11 @@ class RunSetup:
         return self.folder / 'state.pt'
 
 
-def prepare_run(fabric: 'Fabric', config: RunConfig, recipe: Recipe,
-                dataset: Dataset) -> RunSetup:
+def prepare_run(fabric: 'Fabric', config: RunConfig, recipe: Recipe, dataset: Dataset,
+                teacher: Teacher | None = None, unlabeled_frames: int = 0) -> RunSetup:
     """Create the output folder and the network, and read the state of an interrupted run.
+
+    unlabeled_frames is their number.
 
     No frame is read, so that an unusable folder, checkpoint or state is reported at once, as
     BadInput.
@@ -66,7 +70,11 @@ def prepare_run(fabric: 'Fabric', config: RunConfig, recipe: Recipe,
         'frames': {split: len(dataset.splits[split]) for split in ('train', 'val')},
         **asdict(recipe), 'initial': initial_training, 'seed': config.seed,
         'precision': config.precision, 'processes': fabric.world_size}
-    setup = RunSetup(fabric, config, recipe, dataset, folder, spec, network, settings, state=None)
+    if teacher is not None:
+        settings['teacher'] = {'name': Path(teacher.name).name, 'digest': teacher.digest}
+        settings['unlabeled'] = unlabeled_frames
+    setup = RunSetup(fabric, config, recipe, dataset, folder, spec, network, settings, None,
+                     teacher)
     setup.state = read_state(setup.state_file, settings, fabric.device)
     return setup
 

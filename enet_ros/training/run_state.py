@@ -10,7 +10,7 @@ from enet_ros.errors import BadInput
 from enet_ros.paths import write_atomically
 from enet_ros.training.training_log import LogState
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class RunState(TypedDict):

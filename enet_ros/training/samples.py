@@ -1,29 +1,57 @@
 """The sequence of augmented frames of a training run."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from enet_ros.config import Recipe
 from enet_ros.data.frames import LabeledImages
+from enet_ros.errors import BadInput
 from enet_ros.training.augmentation import random_crop, random_light
+from enet_ros.training.teacher_predictions import TeacherPredictions
 
 
-class TrainingSamples(Dataset[tuple[NDArray[np.uint8], NDArray[np.int64]]]):
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher adds to the samples: its predictions, and frames without labels.
+
+    real, unlabeled: the predictions for the real and for the unlabeled frames.
+    """
+
+    real: TeacherPredictions
+    unlabeled_frames: LabeledImages
+    unlabeled: TeacherPredictions
+
+
+class TrainingSamples(Dataset[tuple[NDArray, ...]]):
     """The samples of a run in order, batch by batch.
 
     Sample n depends only on the seed and n, so a resumed run sees the samples that it would have
     seen without the interruption. The first `synthetic_per_batch` samples of a batch are drawn
-    from `synthetic`; the others iterate over `real` in a new order each epoch. Items are an RGB
-    image (H, W, 3) and labels (H, W), where H and W are the recipe's crop or, if smaller, the
-    frame's own size.
+    from `synthetic`, the next `unlabeled_per_batch` iterate over the unlabeled frames and the
+    others over `real`, each in a new order in each epoch. Items are an RGB image (H, W, 3) and
+    labels (H, W), where H and W are the recipe's crop or, if smaller, the frame's own size. With
+    a teacher they also have its probabilities (classes, H, W): 0 where it predicts nothing, as
+    for synthetic frames. Raise BadInput if a batch has no place for a real frame.
     """
 
     def __init__(self, real: LabeledImages, synthetic: LabeledImages, recipe: Recipe,
-                 seed: int) -> None:
+                 seed: int, taught: Taught | None = None) -> None:
         self.real, self.synthetic, self.recipe, self.seed = real, synthetic, recipe, seed
+        self.taught = taught
         self.synthetic_per_batch = recipe.synthetic_per_batch if len(synthetic) else 0
-        self.real_per_batch = recipe.batch_size - self.synthetic_per_batch
+        self.unlabeled_per_batch = 0
+        if taught is not None and len(taught.unlabeled_frames):
+            self.unlabeled_per_batch = recipe.unlabeled_per_batch
+        self.real_per_batch = (recipe.batch_size - self.synthetic_per_batch
+                               - self.unlabeled_per_batch)
+        if self.real_per_batch < 1:
+            raise BadInput(f'a batch of {recipe.batch_size} has {self.synthetic_per_batch} '
+                           f'synthetic and {self.unlabeled_per_batch} unlabeled frames and no '
+                           'place for a real one; lower synthetic_share or unlabeled_share, or '
+                           'raise batch_size')
         # With few frames the whole network still gets at least one step.
         self.steps = max(self.steps_of(recipe.encoder_epochs + recipe.epochs),
                          self.steps_of(recipe.encoder_epochs) + 1)
@@ -45,28 +73,47 @@ class TrainingSamples(Dataset[tuple[NDArray[np.uint8], NDArray[np.int64]]]):
     def __len__(self) -> int:
         return self.steps * self.recipe.batch_size
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def __getitem__(self, index: int) -> tuple[NDArray, ...]:
         rng = np.random.default_rng((self.seed, 1, index))
         step, position = divmod(index, self.recipe.batch_size)
         augment = self.recipe.augment
+        prediction: NDArray[np.float16] | None = None
         if position < self.synthetic_per_batch:
             augment = augment and self.recipe.augment_synthetic
             image, labels = self.synthetic[int(rng.integers(len(self.synthetic)))]
+        elif (position := position - self.synthetic_per_batch) < self.unlabeled_per_batch:
+            assert self.taught is not None  # nothing else has unlabeled frames
+            number = self._shuffled(step * self.unlabeled_per_batch + position,
+                                    len(self.taught.unlabeled_frames), order=3)
+            image, labels = self.taught.unlabeled_frames[number]
+            prediction = self.taught.unlabeled[number]
         else:
-            image, labels = self._real_frame(
-                step * self.real_per_batch + position - self.synthetic_per_batch)
+            number = self._shuffled(
+                step * self.real_per_batch + position - self.unlabeled_per_batch,
+                len(self.real), order=2)
+            image, labels = self.real[number]
+            prediction = None if self.taught is None else self.taught.real[number]
         height, width = labels.shape
         crop = self.recipe.crop
         size = (min(crop, height), min(crop, width)) if crop else (height, width)
+        if augment or crop:
+            part = random_crop(labels.shape, size, rng,
+                               self.recipe.largest_scale if augment else 1.0, flips=augment)
+            image, labels = part.image(image), part.labels(labels)
+            prediction = None if prediction is None else part.probabilities(prediction)
         if augment:
-            image, labels = random_crop(image, labels, size, rng, self.recipe.largest_scale)
             image = random_light(image, rng)
-        elif crop:
-            image, labels = random_crop(image, labels, size, rng, largest_scale=1.0, flips=False)
-        return image, labels.astype(np.int64)
+        if self.taught is None:
+            return image, labels.astype(np.int64)
+        if prediction is None:
+            prediction = np.zeros((*labels.shape, self.taught.real.teacher.classes), np.float16)
+        probabilities = prediction.transpose(2, 0, 1)  # (classes, H, W)
+        return image, labels.astype(np.int64), np.ascontiguousarray(probabilities)
 
-    def _real_frame(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return a frame of the endless sequence of shuffled epochs."""
-        epoch, position = divmod(number, len(self.real))
-        order = np.random.default_rng((self.seed, 2, epoch)).permutation(len(self.real))
-        return self.real[int(order[position])]
+    def _shuffled(self, number: int, count: int, order: int) -> int:
+        """Return the index of a frame in an endless sequence of shuffled epochs of `count` frames.
+
+        order distinguishes the sequences of a run.
+        """
+        epoch, position = divmod(number, count)
+        return int(np.random.default_rng((self.seed, order, epoch)).permutation(count)[position])

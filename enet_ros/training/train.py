@@ -1,6 +1,7 @@
 """Train a network by a recipe: `enet train`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.data import DataLoader, Subset
@@ -10,11 +11,18 @@ from enet_ros.config import Recipe, RunConfig
 from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import Dataset, LabeledImages, ResizedFrames
 from enet_ros.data.streets import FIRST_UNSEEN_SEED, SIZE, SyntheticFrames, training_streets
+from enet_ros.data.unlabeled import UnlabeledFrames
 from enet_ros.labels import CAMVID
 from enet_ros.training.fabric import make_fabric
 from enet_ros.training.run import Run
 from enet_ros.training.run_setup import prepare_run
-from enet_ros.training.samples import TrainingSamples
+from enet_ros.training.samples import Taught, TrainingSamples
+from enet_ros.training.teacher import Teacher, open_teacher
+from enet_ros.training.teacher_predictions import TeacherPredictions, predictions_folder
+from enet_ros.training.training_log import Row
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 MEMORY_LIMIT = 4e9  # bytes; frames that need more are read from disk each time
 
@@ -29,14 +37,19 @@ def train(config: RunConfig, recipe: Recipe) -> Path:
     torch.manual_seed(config.seed)
     dataset = open_dataset(config.data, config.root)
     train_frames, val_frames = dataset.splits['train'], dataset.splits['val']
-    setup = prepare_run(fabric, config, recipe, dataset)
+    teacher = _open_teacher(config, dataset, fabric.device)
+    unlabeled = _open_unlabeled(config, fabric)
+    setup = prepare_run(fabric, config, recipe, dataset, teacher, len(unlabeled))
     class_pixels = train_frames.count_pixels(progress=fabric.is_global_zero)
     val_frames.check(progress=fabric.is_global_zero)
     if recipe.synthetic_share and not _has_street_classes(dataset):
         fabric.print(f'ignoring synthetic_share {recipe.synthetic_share}: synthetic streets lack '
                      f'the classes of {dataset.name}')
 
-    samples = _make_samples(dataset, recipe, config.seed)
+    taught = None
+    if teacher is not None:
+        taught = _taught(teacher, config, train_frames, unlabeled, fabric)
+    samples = _make_samples(dataset, recipe, config.seed, taught)
     frames: dict[str, LabeledImages] = {'val': val_frames}
     if _has_street_classes(dataset):
         streets = SyntheticFrames(*SIZE, FIRST_UNSEEN_SEED, config.scored_streets)
@@ -52,28 +65,69 @@ def train(config: RunConfig, recipe: Recipe) -> Path:
     with tqdm(fabric.setup_dataloaders(batches, use_distributed_sampler=False), 'train',
               initial=trainer.step, total=samples.steps, unit='step',
               disable=not fabric.is_global_zero) as progress:
-        for images, labels in progress:
-            loss = run.train_step(images, labels)
-            progress.set_postfix(loss=f'{loss:.3f}', lr=f'{trainer.learning_rate:.1e}',
+        for batch in progress:
+            losses = run.train_step(*batch)
+            progress.set_postfix(loss=_losses_text(losses), lr=f'{trainer.learning_rate:.1e}',
                                  best=f'{run.best_score:.3f}')
             finished = trainer.step == samples.steps
             if finished or trainer.step % steps_per_evaluation == 0:
                 line = run.evaluate(frames)
                 if fabric.is_global_zero:
-                    tqdm.write(line)
+                    tqdm.write(f'{line}, loss {_losses_text(losses)}')
             if finished or trainer.step % config.checkpoint_every == 0:
                 run.save_state()
     return run.best_file
 
 
-def _make_samples(dataset: Dataset, recipe: Recipe, seed: int) -> TrainingSamples:
+def _open_teacher(config: RunConfig, dataset: Dataset, device: torch.device) -> Teacher | None:
+    if not config.teacher:
+        return None
+    return open_teacher(config.teacher, config.teacher_mapping, dataset.labels, dataset.size,
+                        device)
+
+
+def _open_unlabeled(config: RunConfig, fabric: 'Fabric') -> LabeledImages:
+    """Return the unlabeled frames, possibly none, and print which files are skipped."""
+    if not config.unlabeled:
+        return []
+    frames = UnlabeledFrames(config.unlabeled)
+    for line in frames.skipped:
+        fabric.print(line)
+    return frames
+
+
+def _taught(teacher: Teacher, config: RunConfig, real: LabeledImages, unlabeled: LabeledImages,
+            fabric: 'Fabric') -> Taught:
+    """Have the teacher predict each frame that is not in its cache; the processes share the work.
+    """
+    folder = predictions_folder(teacher, config.teacher_cache)
+    predictions = [TeacherPredictions(teacher, frames, folder) for frames in (real, unlabeled)]
+    for each in predictions:
+        each.compute(fabric.global_rank, fabric.world_size, progress=fabric.is_global_zero)
+    fabric.barrier()
+    for each in predictions:
+        each.find_files()
+    return Taught(predictions[0], _resized(unlabeled, teacher.size, 'read unlabeled'),
+                  predictions[1])
+
+
+def _losses_text(losses: Row) -> str:
+    """Return a step's loss, and the teacher's share of it if there is a teacher."""
+    text = f'{losses["loss"]:.3f}'
+    if 'teacher_loss' in losses:
+        text += f' ({losses["teacher_loss"] / losses["loss"]:.0%} teacher)'
+    return text
+
+
+def _make_samples(dataset: Dataset, recipe: Recipe, seed: int,
+                  taught: Taught | None) -> TrainingSamples:
     """Return the samples of a run: the split train, and synthetic streets if they fit."""
     real = _resized(dataset.splits['train'], dataset.size, 'read train')
     synthetic: LabeledImages = []
     if recipe.synthetic_per_batch and _has_street_classes(dataset):
         synthetic = _resized(training_streets(dataset.size, recipe.synthetic_frames),
                              dataset.size, 'render streets')
-    return TrainingSamples(real, synthetic, recipe, seed)
+    return TrainingSamples(real, synthetic, recipe, seed, taught)
 
 
 def _has_street_classes(dataset: Dataset) -> bool:

@@ -23,6 +23,7 @@ from enet_ros.training.objective import (
 from enet_ros.training.run_setup import RunSetup
 from enet_ros.training.samples import TrainingSamples
 from enet_ros.training.schedule import learning_rate_factor
+from enet_ros.training.training_log import Row
 
 OPTIMIZERS = {'adamw': torch.optim.AdamW, 'adam': torch.optim.Adam}
 
@@ -46,7 +47,8 @@ class Trainer:
             disable_dropout(setup.network)
         self.model = TrainingModel(setup.network)
         weights = class_weights(class_pixels, recipe.class_weight_offset)
-        objective = Objective(self.model, spec.mean, spec.std, weights, recipe)
+        taught_classes = setup.teacher.mapping.covered if setup.teacher else ()
+        objective = Objective(self.model, spec.mean, spec.std, weights, recipe, taught_classes)
         convert_conv2d_weight_memory_format(objective, torch.channels_last)
         self.average = AveragedModel(
             self.model, multi_avg_fn=_moving_average(recipe.average_decay), use_buffers=True)
@@ -69,16 +71,19 @@ class Trainer:
         """Return whether the decoder has been trained, that is, the second stage has begun."""
         return self.step > self.encoder_steps
 
-    def train_step(self, images: Tensor, labels: Tensor) -> float:
-        """Take one step on this process's part of a batch and return its loss.
+    def train_step(self, images: Tensor, labels: Tensor, probabilities: Tensor | None = None
+                   ) -> Row:
+        """Take one step on this process's part of a batch and return its losses.
 
-        images uint8 (N, H, W, 3), labels int64 (N, H, W). Raise BadInput if the loss is not
-        finite.
+        images uint8 (N, H, W, 3), labels int64 (N, H, W); probabilities (N, classes, H, W) of the
+        teacher if there is one. The losses are `loss` and, with a teacher, `teacher_loss`, the
+        weighted part of it that comes from the teacher. Raise BadInput if the loss is not finite.
         """
         # Seeded by the step, so that dropout in a resumed run is the same.
         torch.manual_seed((self.seed * 1_000_003 + self.step) * 1_009 + self.fabric.global_rank)
         self.objective.train()
-        loss = self.objective(images, labels, self.step >= self.encoder_steps)
+        loss, teacher_loss = self.objective(images, labels, self.step >= self.encoder_steps,
+                                            probabilities)
         if not torch.isfinite(loss):
             raise BadInput(f'the loss is {loss.item()} at step {self.step}; lower the learning '
                            'rate and choose another --out')
@@ -88,7 +93,8 @@ class Trainer:
         self.schedule.step()
         self.average.update_parameters(self.model)
         self.step += 1
-        return float(loss.item())
+        row = {'loss': float(loss.item())}
+        return row if probabilities is None else {**row, 'teacher_loss': float(teacher_loss)}
 
     def averaged_network(self) -> Network:
         """Return the network with the averaged weights, the same in every process.

@@ -30,7 +30,7 @@ class LogState(TypedDict):
     """The history as plain data."""
 
     rows: list[Row]
-    losses: list[float]
+    losses: list[Row]
     tensorboard_rows: int
 
 
@@ -44,15 +44,16 @@ class TrainingLog:
     def __init__(self, folder: Path, labels: LabelSet) -> None:
         self.folder, self.labels = folder, labels
         self.rows: list[Row] = []
-        self.losses: list[float] = []  # since the last row with a loss
+        self.losses: list[Row] = []  # since the last row with a loss
         self.tensorboard_rows = 0      # rows that TensorBoard has
         self.tensorboard: SummaryWriter | None = None
 
-    def add_loss(self, step: int, loss: float) -> None:
-        """Add the loss of a step."""
-        self.losses.append(loss)
+    def add_losses(self, step: int, losses: Row) -> None:
+        """Add the losses of a step by name, one of them `loss`."""
+        self.losses.append(losses)
         if len(self.losses) == LOSS_STEPS:
-            self.rows.append({'step': step, 'loss': sum(self.losses) / LOSS_STEPS})
+            means = {name: sum(row[name] for row in self.losses) / LOSS_STEPS for name in losses}
+            self.rows.append({'step': step, **means})
             self.losses = []
 
     def add_scores(self, step: int, learning_rate: float, scores: Mapping[str, Scores]) -> None:

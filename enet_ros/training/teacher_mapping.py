@@ -1,0 +1,133 @@
+"""The input of a teacher, and how its classes map to those of the recipe."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from enet_ros.errors import BadInput
+from enet_ros.labels import LabelSet
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.yaml_data import read_yaml, refuse_unknown
+
+ENTRIES = ('size', 'channels', 'mean', 'std', 'output', 'classes')
+CHANNELS = ('rgb', 'bgr')
+OUTPUTS = ('logits', 'probabilities')
+
+
+@dataclass(frozen=True)
+class TeacherMapping:
+    """What a teacher's input and output mean.
+
+    size: (width, height) of its input in pixels.
+    channels: their order, 'rgb' or 'bgr'. mean, std: of the channels in [0, 1].
+    output: 'logits', or 'probabilities' if the network ends in a softmax.
+    classes: for each output of the teacher the id of the recipe's class, or None.
+    """
+
+    size: tuple[int, int]
+    channels: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    output: str
+    classes: tuple[int | None, ...]
+
+    @property
+    def covered(self) -> list[int]:
+        """Return the ids of the recipe's classes that the teacher knows."""
+        return sorted({target for target in self.classes if target is not None})
+
+
+def read_mapping(path: Path, labels: LabelSet) -> TeacherMapping:
+    """Return the mapping of an ONNX teacher to the classes `labels` from a YAML file.
+
+    Its entries are: size [width, height]; channels; mean; std; optionally output; and classes,
+    which map the name of each output, in order, to the name of a class in `labels` or to nothing.
+    Raise BadInput, which names the entry, for mistakes.
+    """
+    data = read_yaml(path)
+    refuse_unknown(data, ENTRIES, str(path))
+    names = _class_names(data.get('classes'), path)
+    return TeacherMapping(
+        _size(data.get('size'), path),
+        _choice(data.get('channels'), CHANNELS, f'{path}: channels'),
+        _three_numbers(data.get('mean'), f'{path}: mean'),
+        _three_numbers(data.get('std'), f'{path}: std', above_zero=True),
+        _choice(data.get('output', 'logits'), OUTPUTS, f'{path}: output'),
+        _targets(names.items(), labels, path))
+
+
+def checkpoint_mapping(spec: ModelSpec, labels: LabelSet, teacher: str,
+                       path: Path | None) -> TeacherMapping:
+    """Return the mapping of a checkpoint of this package to the classes `labels`.
+
+    Without a YAML file the classes of both must have the same names. A YAML file has only the
+    entry classes. Raise BadInput for mistakes.
+    """
+    if path is None:
+        if set(spec.labels.names) != set(labels.names):
+            raise BadInput(f'teacher {teacher} has the classes of {spec.labels.name}, which are '
+                           f'not those of {labels.name}; name a YAML file that maps them with '
+                           '--teacher-mapping')
+        pairs = [(name, name) for name in spec.labels.names]
+        targets = _targets(pairs, labels, Path(teacher))
+    else:
+        data = read_yaml(path)
+        refuse_unknown(data, ['classes'], f'{path} for a checkpoint')
+        names = _class_names(data.get('classes'), path)
+        if differing := sorted(set(names) ^ set(spec.labels.names)):
+            raise BadInput(f'{path}: classes must list each class of {teacher} once, and '
+                           f'{differing[0]!r} is only in one of them')
+        targets = _targets([(name, names[name]) for name in spec.labels.names], labels, path)
+    return TeacherMapping((spec.width, spec.height), 'rgb', spec.mean, spec.std, 'logits', targets)
+
+
+def _class_names(value: object, path: Path) -> dict[str, str | None]:
+    """Return the recipe's class of each of the teacher's classes, by name, from a YAML entry."""
+    if not isinstance(value, dict) or not value:
+        raise BadInput(f'{path}: classes is {value!r}; it must map each class of the teacher, in '
+                       "order, to one of the recipe's or to nothing, such as road: Road")
+    for name, target in value.items():
+        if not isinstance(name, str) or not isinstance(target, (str, type(None))):
+            raise BadInput(f'{path}: classes maps {name!r} to {target!r}; both must be text (in '
+                           'YAML, quote words like off)')
+    return value
+
+
+def _targets(pairs: Iterable[tuple[str, str | None]], labels: LabelSet,
+             path: Path) -> tuple[int | None, ...]:
+    """Return the id of the class that each of the teacher's classes maps to."""
+    targets = []
+    for name, target in pairs:
+        if target is not None and target not in labels.names:
+            raise BadInput(f'{path}: class {name!r} maps to {target!r}, which is no class of '
+                           f'{labels.name}; choose one of {", ".join(labels.names)}, or nothing')
+        targets.append(None if target is None else labels.id_of(target))
+    if all(target is None for target in targets):
+        raise BadInput(f'{path}: no class of the teacher maps to one of {labels.name}; map at '
+                       'least two')
+    return tuple(targets)
+
+
+def _size(value: object, path: Path) -> tuple[int, int]:
+    if (isinstance(value, list) and len(value) == 2
+            and all(type(length) is int and length >= 32 for length in value)):
+        return value[0], value[1]
+    raise BadInput(f'{path}: size is {value!r}; it must be [width, height] of the input in '
+                   'pixels, at least 32 each, such as [720, 544]')
+
+
+def _choice(value: object, choices: Sequence[str], where: str) -> str:
+    if isinstance(value, str) and value in choices:
+        return value
+    raise BadInput(f'{where} is {value!r}; choose one of {", ".join(choices)}')
+
+
+def _three_numbers(value: object, where: str, above_zero: bool = False) -> tuple[float, ...]:
+    if (isinstance(value, list) and len(value) == 3
+            and all(type(number) in (int, float) and math.isfinite(number) for number in value)
+            and (not above_zero or min(value) > 0)):
+        return tuple(float(number) for number in value)
+    rule = ' above zero' if above_zero else ''
+    raise BadInput(f'{where} is {value!r}; it must be three numbers{rule}, of the channels in '
+                   '[0, 1]')
