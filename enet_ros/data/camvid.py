@@ -8,6 +8,7 @@ from enet_ros.data.frames import Dataset, FolderFrames, Splits, open_splits
 from enet_ros.labels import CAMVID
 
 SIZE = 480, 360  # pixels, width and height
+DRIVES = '0001TP', '0006R0', '0016E5'  # of train
 
 
 def open_camvid(root: Path) -> Dataset:

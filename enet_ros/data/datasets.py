@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from enet_ros.data.camvid import open_camvid, open_camvid_drive
+from enet_ros.data.camvid import DRIVES, open_camvid, open_camvid_drive
 from enet_ros.data.cityscapes import open_cityscapes
 from enet_ros.data.folder import open_folder
 from enet_ros.data.frames import Dataset
@@ -25,7 +25,7 @@ class Entry:
 
 DATASETS = {
     'camvid': Entry(open_camvid),
-    'camvid-0001TP': Entry(partial(open_camvid_drive, drive='0001TP')),
+    **{f'camvid-{drive}': Entry(partial(open_camvid_drive, drive=drive)) for drive in DRIVES},
     'cityscapes': Entry(open_cityscapes),
     'sunrgbd': Entry(open_sunrgbd),
     'sunrgbd-heldout': Entry(open_sunrgbd_held_out),
