@@ -1,4 +1,4 @@
-"""What tests share."""
+"""Fixtures for several test files."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ torch.set_num_threads(1)  # the tests' networks are tiny
 
 @pytest.fixture(scope='session', autouse=True)
 def cache_folder(tmp_path_factory):
-    """Keep what engines build apart from the user's own."""
+    """Use an empty cache folder instead of the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield
@@ -24,7 +24,7 @@ def tiny_model(tmp_path_factory):
     spec = checkpoint.ModelSpec(CAMVID, width=64, height=48)
     model = spec.build()
     with torch.no_grad():
-        for _ in range(3):  # normalisation that fits the random weights
+        for _ in range(3):  # batch statistics that fit the random weights
             model(torch.randn(2, 3, 48, 64))
     path = tmp_path_factory.mktemp('model') / 'tiny.safetensors'
     checkpoint.save(path, model, spec)
@@ -100,14 +100,14 @@ def free_space(start_node, probe):
 
 @pytest.fixture
 def camera(probe):
-    """Return a camera on the topic that the segmentation node listens to."""
+    """Return a camera on the input topic of the segmentation node."""
     from camera import Camera
     return Camera(probe)
 
 
 @pytest.fixture
 def probe():
-    """Return a node that keeps what it receives."""
+    """Return a node that keeps the messages that it receives."""
     from nodes import Probe
     node = Probe()
     yield node

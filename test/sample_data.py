@@ -27,7 +27,7 @@ def make_camvid(root, train=4, val=2, size=(64, 48)):
 
 
 def make_cityscapes(root, size=(64, 32), splits=('train', 'val'), cities=('aachen', 'bremen')):
-    """Write a tree in Cityscapes' layout with two cars, one frame a city; return its path."""
+    """Write a tree in Cityscapes' layout with two cars, one frame per city; return its path."""
     width, height = size
     labels = np.full((height, width), 7, np.uint8)  # road
     labels[:4] = 3  # outside the region of interest
@@ -75,7 +75,7 @@ val: {images: images/val, labels: labels/val}
 
 
 def make_folder(root, text=FOLDER_YAML, colors=False):
-    """Write two frames a split and the YAML file that describes them; return its path."""
+    """Write two frames per split and the YAML file that describes them; return its path."""
     labels = np.zeros((48, 64), np.uint8)
     labels[10:20], labels[20:30], labels[30:40] = 1, 2, 9
     bgr = np.zeros((256, 3), np.uint8)

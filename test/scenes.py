@@ -35,7 +35,7 @@ class Block:
 
 
 def render_labels(camera, pose, blocks=(), pavement=None):
-    """Return the label image of floor, blocks and sky; pavement(x, y) tells where pavement is."""
+    """Return the label image of floor, blocks and sky; pavement(x, y) is true on pavement."""
     rays = camera.rays() @ pose.rotation.T
     with np.errstate(all='ignore'):
         nearest = np.where(rays[..., 2] < 0, -pose.position[2] / rays[..., 2], np.inf)

@@ -6,7 +6,7 @@ from enet_ros.latency.admission import LATE, NO_TIME, TOO_OLD, AdmissionControl
 
 
 class Clock:
-    """A clock that stands until the test advances it."""
+    """A clock that only the test advances."""
 
     def __init__(self):
         self.now = 100.0
@@ -26,7 +26,7 @@ def admission(clock):
 
 
 def work(admission, clock, milliseconds, frames=10):
-    """Record frames of a duration each."""
+    """Record frames with these durations."""
     for _ in range(frames):
         clock.now += milliseconds / 1e3
         admission.record_work(milliseconds)
@@ -80,7 +80,7 @@ def test_late_results_are_withheld(admission):
     assert admission.before_publishing(48.1, 50) == LATE
 
 
-def test_a_frame_that_is_late_already_is_dropped(admission):
+def test_a_frame_that_is_already_late_is_dropped(admission):
     assert admission.before_work(50.1, 50) == '', 'one frame a second is tried'
     assert admission.before_work(50.1, 50) == NO_TIME
 
@@ -94,7 +94,7 @@ def test_one_slow_publication_does_not_withhold_the_next_results(admission, befo
     assert admission.before_publishing(48, 50) == LATE
 
 
-def test_one_frame_a_second_is_tried_under_overload(admission, clock):
+def test_one_frame_per_second_is_tried_under_overload(admission, clock):
     work(admission, clock, 80)
     tried = []
     for _ in range(300):  # 10 s
@@ -121,14 +121,14 @@ def test_tried_frames_reveal_the_end_of_an_overload(admission, clock):
     assert not any(verdicts[-30:])
 
 
-def test_durations_are_forgotten_while_no_frames_come(admission, clock):
+def test_durations_expire_while_no_frames_arrive(admission, clock):
     work(admission, clock, 80)
     assert admission.before_work(0, 50) == NO_TIME
     clock.now += 60
     assert admission.before_work(0, 50) == ''
 
 
-def test_reset(admission, clock):
+def test_reset_forgets_the_durations(admission, clock):
     work(admission, clock, 80)
     admission.reset()
     assert admission.before_work(49, 50) == ''

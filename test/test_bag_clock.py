@@ -73,7 +73,7 @@ class Player:
         self.clock.publish(message)
 
     def step(self):
-        """Go on by one period of the clock."""
+        """Advance by one period of the clock."""
         before, self.now = self.now, self.now + CLOCK_PERIOD
         self.publish_clock()
         self.probe.spin(0.02)
@@ -102,7 +102,7 @@ def is_of_bag(message):
 
 @pytest.fixture
 def node(start, probe):
-    """Return the active node, whose labels and timings are subscribed."""
+    """Return the active node; its labels and timings are subscribed."""
     process = start({'use_sim_time': True, 'latency.budget_ms': 1000.0})
     probe.subscribe(Image, LABEL, 100)
     probe.subscribe(FrameTiming, TIMING, 100)
@@ -112,7 +112,7 @@ def node(start, probe):
 
 @pytest.fixture
 def player(node, probe, bag):
-    """Return the player of the bag that the node hears."""
+    """Return a player of the bag to which the node subscribes."""
     player = Player(probe, bag)
     for publisher in (player.clock, player.images):
         probe.wait(publisher.get_subscription_count, 'the node to subscribe')
@@ -120,7 +120,7 @@ def player(node, probe, bag):
 
 
 def received(probe, topic, count=3):
-    """Return the function that returns what came on a topic, if it is enough."""
+    """Return a condition: a topic has received enough messages; its result is these messages."""
     return lambda: len(probe.received[topic]) >= count and probe.received[topic]
 
 

@@ -65,7 +65,7 @@ def test_candidates_take_turns():
     measured = measure({'a': machine.candidate('a', 0.25), 'b': machine.candidate('b', 2.0)},
                        FRAMES, rounds=2, turn_s=1.0, candidate_s=1e9, clock=machine.clock)
     assert ''.join(name for name, _ in machine.calls) == 2 * 'aaaab'
-    # a's first frame of a turn does not count; b's is the only one of its turn, and does.
+    # The first frame of a turn counts only if it is the only one, as in b's turns.
     assert measured['a'].turns == [3 * [250.0]] * 2
     assert measured['b'].turns == [[2000.0]] * 2
 

@@ -1,4 +1,4 @@
-"""The camera's pose out of parameters, and out of TF as its interface promises it."""
+"""The camera's pose from parameters and from TF."""
 
 import dataclasses
 import sys
@@ -26,7 +26,7 @@ def config(**camera):
 
 
 class Buffer:
-    """What TF knows, in place of tf2_ros.Buffer, which is not installed everywhere."""
+    """A stand-in for tf2_ros.Buffer, which is not installed everywhere."""
 
     def __init__(self):
         self.transform, self.fixed = None, False
@@ -64,7 +64,7 @@ def buffer(monkeypatch):
 
 @pytest.fixture
 def pose_at(buffer):
-    """Return a function from seconds to the pose of an image, and the buffer to fill."""
+    """Return a function from seconds to the pose at that time, and the transform buffer."""
     settings = config(pose='tf', max_pose_age_ms=100.0, max_jump=0.5)
     source = make_pose_source(None, settings)
     return lambda seconds: source(
@@ -79,7 +79,7 @@ def test_parameters_give_one_pose_until_they_change():
     assert source(None, config(z=1.3)).position[2] == 1.3
 
 
-def test_a_missing_transform_is_named_until_it_comes(pose_at):
+def test_a_missing_transform_is_named_until_it_arrives(pose_at):
     pose_at, buffer = pose_at
     with pytest.raises(BadInput, match='no transform from base_link to front_optical'):
         pose_at(10.0)
@@ -87,7 +87,7 @@ def test_a_missing_transform_is_named_until_it_comes(pose_at):
     assert pose_at(10.0).position[2] == 1.5
 
 
-def test_a_stale_transform_is_refused(pose_at):
+def test_a_stale_transform_is_rejected(pose_at):
     pose_at, buffer = pose_at
     buffer.place(10.0)
     assert pose_at(10.09).position[2] == 1.5
@@ -99,7 +99,7 @@ def test_a_stale_transform_is_refused(pose_at):
     assert pose_at(10.3).position[2] == 1.5
 
 
-def test_a_jump_is_refused_once(pose_at):
+def test_a_jump_is_rejected_once(pose_at):
     pose_at, buffer = pose_at
     buffer.place(10.0)
     first = pose_at(10.0)
@@ -114,7 +114,7 @@ def test_a_jump_is_refused_once(pose_at):
     ({'w': NAN}, 'no unit quaternion'), ({'w': 0.0}, 'no unit quaternion'),
     ({'z': NAN}, 'not finite'), ({'z': -1.0}, 'above the ground'),
 ])
-def test_transforms_that_cannot_be(pose_at, wrong, words):
+def test_invalid_transforms_are_rejected(pose_at, wrong, words):
     pose_at, buffer = pose_at
     buffer.place(10.0, **wrong)
     with pytest.raises(BadInput, match=words):

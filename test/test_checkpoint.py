@@ -1,4 +1,4 @@
-"""Checkpoints: round trips, and files that are not what they should be."""
+"""Checkpoints: saving, loading and invalid files."""
 
 import json
 import pickle
@@ -26,7 +26,7 @@ def file(tmp_path, spec):
     return path
 
 
-def test_round_trip(tmp_path, spec):
+def test_a_saved_checkpoint_loads_unchanged(tmp_path, spec):
     torch.manual_seed(1)
     model = spec.build().eval()
     path = tmp_path / 'model.safetensors'
@@ -49,13 +49,13 @@ def test_the_options_of_an_architecture_are_kept(tmp_path):
     assert model.initial.norm.eps == 1e-5
 
 
-def test_checkpoints_from_before_there_were_options(tmp_path, spec):
+def test_checkpoints_without_options_load(tmp_path, spec):
     metadata = json.loads(spec.to_json())
     del metadata['architecture_options']
     assert ModelSpec.from_json(json.dumps(metadata)) == spec
 
 
-def test_older_checkpoints_with_numbers_that_json_has_not(spec):
+def test_older_checkpoints_with_numbers_that_json_lacks(spec):
     metadata = {**json.loads(spec.to_json()), 'metrics': {'iou': {'Sky': float('nan')}}}
     assert ModelSpec.from_json(json.dumps(metadata)).metrics == {'iou': {'Sky': None}}
 
@@ -66,7 +66,7 @@ def test_shipped_models_load():
         assert model.output.out_channels == len(spec.labels)
 
 
-def test_a_folder_that_is_not_there(tmp_path, spec):
+def test_saving_to_a_missing_folder_is_an_error(tmp_path, spec):
     with pytest.raises(BadInput, match='cannot write .*: No such file or directory; name'):
         checkpoint.save(tmp_path / 'absent/model.safetensors', spec.build(), spec)
 
@@ -77,7 +77,7 @@ def test_half_precision_is_small_and_close(file, spec):
     assert {value.dtype for value in model.parameters()} == {torch.float32}
 
 
-def test_saving_replaces_the_file_whole(file, spec):
+def test_saving_replaces_the_file_atomically(file, spec):
     checkpoint.save(file, spec.build(), spec)
     assert [entry.name for entry in file.parent.iterdir()] == [file.name]
 
@@ -87,13 +87,13 @@ def test_missing_file_is_named(tmp_path):
         checkpoint.load(tmp_path / 'absent.safetensors')
 
 
-def test_empty_name():
+def test_an_empty_name_is_rejected():
     with pytest.raises(BadInput, match='no model is named'):
         checkpoint.load('')
 
 
 @pytest.mark.parametrize('size', [0, 7, 1000, -1])
-def test_truncated_file(file, size):
+def test_a_truncated_file_is_rejected(file, size):
     file.write_bytes(file.read_bytes()[:size])
     with pytest.raises(BadInput, match='not a complete safetensors file'):
         checkpoint.load(file)
@@ -112,7 +112,7 @@ def test_pickles_are_never_loaded(tmp_path):
     assert not path.with_name('exploded').exists()
 
 
-def test_foreign_safetensors(tmp_path):
+def test_other_safetensors_files_are_rejected(tmp_path):
     path = tmp_path / 'foreign.safetensors'
     save_file({'weight': torch.zeros(3)}, path)
     with pytest.raises(BadInput, match='no enet_ros metadata'):
@@ -126,13 +126,13 @@ def _write(path, model, **changes):
     return path
 
 
-def test_wrong_class_count(tmp_path):
+def test_a_wrong_number_of_classes_is_rejected(tmp_path):
     path = _write(tmp_path / 'm.safetensors', ModelSpec(CITYSCAPES).build())
     with pytest.raises(BadInput, match=r'enet with 11 classes: output.weight is \(16, 19, 2, 2\)'):
         checkpoint.load(path)
 
 
-def test_missing_and_unknown_weights(tmp_path):
+def test_missing_and_unknown_weights_are_named(tmp_path):
     model = ModelSpec(CAMVID).build()
     model.extra = torch.nn.Linear(1, 1)
     del model.initial
@@ -156,14 +156,14 @@ def test_missing_and_unknown_weights(tmp_path):
      'SegNet has no option .biases.; its options are: none'),
     ({'surprise': 1}, 'describes no model'),
 ])
-def test_bad_metadata(tmp_path, changes, complaint):
+def test_invalid_metadata_is_rejected(tmp_path, changes, complaint):
     path = _write(tmp_path / 'm.safetensors', ModelSpec(CAMVID).build(), **changes)
     with pytest.raises(BadInput, match=complaint):
         checkpoint.load(path)
 
 
 @pytest.mark.parametrize('text', ['', '[]', 'null', '{', '{}', '3'])
-def test_metadata_that_is_no_spec(text):
+def test_metadata_without_a_spec_is_rejected(text):
     with pytest.raises(BadInput, match='describes no model'):
         ModelSpec.from_json(text)
 

@@ -103,7 +103,7 @@ def file(tmp_path):
 
 @pytest.mark.skipif(not FOREIGN.is_file(), reason=f'{FOREIGN} is not on this machine')
 @pytest.mark.parametrize('folded', [False, True], ids=['as it is', 'folded'])
-def test_a_real_checkpoint_answers_as_before(tmp_path, labels_file, folded):
+def test_an_imported_network_predicts_the_same(tmp_path, labels_file, folded):
     pytest.importorskip('yaml')
     out = tmp_path / 'imported.safetensors'
     assert main(['import', str(FOREIGN), '--labels', str(labels_file), '--out', str(out)]) == 0
@@ -122,7 +122,7 @@ def test_a_real_checkpoint_answers_as_before(tmp_path, labels_file, folded):
 
 @pytest.mark.parametrize('encoder', [True, False], ids=['prelu encoder', 'relu encoder'])
 @pytest.mark.parametrize('decoder', [True, False], ids=['prelu decoder', 'relu decoder'])
-def test_every_weight_finds_its_place(tmp_path, encoder, decoder):
+def test_every_weight_is_imported(tmp_path, encoder, decoder):
     weights = foreign_weights(len(LABELS), encoder, decoder)
     torch.save(weights, tmp_path / 'foreign.pth')
     network, spec = import_checkpoint(tmp_path / 'foreign.pth', LABELS, 64, 48)
@@ -146,14 +146,14 @@ def test_every_weight_finds_its_place(tmp_path, encoder, decoder):
                      for name, value in weights.items()},
 ], ids=['training state', 'parallel', 'training state, parallel', 'half precision'])
 @pytest.mark.parametrize('zipped', [True, False])
-def test_ways_to_save_it(tmp_path, wrap, zipped):
+def test_supported_file_layouts(tmp_path, wrap, zipped):
     weights = foreign_weights(len(LABELS))
     torch.save(wrap(weights), tmp_path / 'foreign.pth', _use_new_zipfile_serialization=zipped)
     network, _ = import_checkpoint(tmp_path / 'foreign.pth', LABELS, 64, 48)
     assert torch.allclose(network.output.weight, weights['transposed_conv.weight'], atol=1e-3)
 
 
-def test_command_line(file, labels_file, tmp_path, monkeypatch, capsys):
+def test_the_import_command(file, labels_file, tmp_path, monkeypatch, capsys):
     pytest.importorskip('yaml')
     monkeypatch.chdir(tmp_path)
     arguments = ['import', str(file), '--labels', str(labels_file), '--width', '64',
@@ -187,7 +187,7 @@ def test_command_line(file, labels_file, tmp_path, monkeypatch, capsys):
     ('name: scenes\nclasses: [{name: sky, color: [0, 0, 300]}]\n', 'from 0 to 255'),
     ('name: scenes\nclasses: [{name: sky, color: [0, 0, 3]}]\n', '5 classes apart'),
 ])
-def test_labels_that_do_not_fit(file, labels_file, capsys, text, complaint):
+def test_labels_that_do_not_fit_are_rejected(file, labels_file, capsys, text, complaint):
     pytest.importorskip('yaml')
     labels_file.write_text(text)
     assert main(['import', str(file), '--labels', str(labels_file)]) == 1
@@ -195,13 +195,13 @@ def test_labels_that_do_not_fit(file, labels_file, capsys, text, complaint):
     assert complaint in message and message.count('\n') == 1
 
 
-def test_labels_without_pyyaml(file, labels_file, monkeypatch, capsys):
+def test_labels_without_pyyaml_name_the_package(file, labels_file, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'yaml', None)
     assert main(['import', str(file), '--labels', str(labels_file)]) == 1
     assert 'needs the package PyYAML' in capsys.readouterr().err
 
 
-def _refused(path, complaint):
+def _rejected(path, complaint):
     with pytest.raises(BadInput, match=complaint) as refusal:
         import_checkpoint(path, LABELS, 64, 48)
     assert '\n' not in str(refusal.value)
@@ -222,40 +222,40 @@ class Bomb:
 def test_code_in_a_file_is_not_run(tmp_path, write):
     write({'state_dict': foreign_weights(len(LABELS)), 'extra': Bomb(tmp_path / 'exploded')},
           tmp_path / 'bomb.pth')
-    _refused(tmp_path / 'bomb.pth', 'bomb.pth (needs .* could run code|is not a whole file)')
+    _rejected(tmp_path / 'bomb.pth', 'bomb.pth (needs .* could run code|is not a whole file)')
     assert not (tmp_path / 'exploded').exists()
 
 
-def test_a_whole_module_is_refused(tmp_path):
+def test_a_whole_module_is_rejected(tmp_path):
     torch.save(torch.nn.Linear(2, 2), tmp_path / 'module.pth')
-    _refused(tmp_path / 'module.pth', 'module.pth needs torch.nn.modules.linear.Linear and not')
+    _rejected(tmp_path / 'module.pth', 'module.pth needs torch.nn.modules.linear.Linear and not')
 
 
 @pytest.mark.parametrize('zipped', [True, False])
 @pytest.mark.parametrize('part', [0, 0.01, 0.5, 0.99])
-def test_truncated_file(file, zipped, part):
+def test_a_truncated_file_is_rejected(file, zipped, part):
     torch.save(foreign_weights(len(LABELS)), file, _use_new_zipfile_serialization=zipped)
     data = file.read_bytes()
     file.write_bytes(data[:int(len(data) * part)])
-    _refused(file, 'is not a whole file of torch.save')
+    _rejected(file, 'is not a whole file of torch.save')
 
 
 @pytest.mark.parametrize('data', [b'hello, world', bytes(1000), b'PK\x03\x04' + bytes(100)])
-def test_other_files(file, data):
+def test_other_files_are_rejected(file, data):
     file.write_bytes(data)
-    _refused(file, 'is not a whole file of torch.save')
+    _rejected(file, 'is not a whole file of torch.save')
 
 
-def test_missing_file_and_folder(tmp_path):
-    _refused(tmp_path / 'absent.pth', 'cannot read .*absent.pth: No such file')
-    _refused(tmp_path, 'cannot read .*: Is a directory')
+def test_a_missing_file_or_folder_is_named(tmp_path):
+    _rejected(tmp_path / 'absent.pth', 'cannot read .*absent.pth: No such file')
+    _rejected(tmp_path, 'cannot read .*: Is a directory')
 
 
 @pytest.mark.parametrize('content', [[], {}, {'state_dict': 3}, {'weight': 1.5}, torch.zeros(3)],
                          ids=str)
-def test_files_without_weights(tmp_path, content):
+def test_files_without_weights_are_rejected(tmp_path, content):
     torch.save(content, tmp_path / 'foreign.pth')
-    _refused(tmp_path / 'foreign.pth', 'holds no weights')
+    _rejected(tmp_path / 'foreign.pth', 'holds no weights')
 
 
 def _change(weights, **changes):
@@ -275,12 +275,12 @@ def _change(weights, **changes):
     ({'transposed_conv.weight': torch.zeros(5)}, 'transposed_conv.weight is'),
     ({'transposed_conv.weight': torch.full((16, 5, 3, 3), float('nan'))}, 'not finite'),
 ])
-def test_weights_that_do_not_fit(tmp_path, changes, complaint):
+def test_weights_that_do_not_fit_are_rejected(tmp_path, changes, complaint):
     torch.save(_change(foreign_weights(len(LABELS)), **changes), tmp_path / 'foreign.pth')
-    _refused(tmp_path / 'foreign.pth', complaint)
+    _rejected(tmp_path / 'foreign.pth', complaint)
 
 
-def test_another_network_is_refused_with_the_first_misfits(tmp_path):
+def test_another_network_is_rejected_with_the_first_mismatches(tmp_path):
     torch.save({f'layer{i}.weight': torch.zeros(1) for i in range(100)}, tmp_path / 'foreign.pth')
     with pytest.raises(BadInput) as refusal:
         import_checkpoint(tmp_path / 'foreign.pth', LABELS, 64, 48)

@@ -22,7 +22,7 @@ def test_ages_count_from_arrival_with_stamps_from_another_clock(off, words):
     assert len(warnings) == 1 and words in warnings[0] and warnings[0].endswith('; correct them')
 
 
-def test_a_clock_that_jumps_and_comes_back():
+def test_a_clock_that_jumps_and_returns():
     ages = FrameAges(pytest.fail, '')
     offsets = [0, 0, 3600, 0, -3600, 0]
     measured = [ages.on_arrival(5000.0 + step, 5000.05 + step + offset)

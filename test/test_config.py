@@ -10,7 +10,7 @@ def test_size_is_parsed():
 
 @pytest.mark.parametrize('text', ['', '640', '640x', 'x360', '640 x 360', '-640x360', '0x360',
                                   '640x360x3', '6.4e2x360', '640x31', '99999x360', '640X360'])
-def test_invalid_sizes_are_refused(text):
+def test_invalid_sizes_are_rejected(text):
     with pytest.raises(BadInput, match='write for example 640x360'):
         parse_size(text)
 
@@ -26,7 +26,7 @@ def test_invalid_sizes_are_refused(text):
     (lambda: SegmentationConfig(cameras=('Front',)), "cameras is 'Front'"),
     (lambda: SegmentationConfig(cameras=('front/left',)), 'cameras'),
     (lambda: SegmentationConfig(cameras=('front', 'front')), 'once')])
-def test_invalid_settings_are_refused(make, words):
+def test_invalid_settings_are_rejected(make, words):
     with pytest.raises(BadInput, match=words):
         make()
 

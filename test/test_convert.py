@@ -61,7 +61,7 @@ def test_planes_share_the_memory_of_the_message():
         image_to_plane(to_message(encoded(rgb, 'mono16')))
 
 
-def test_messages_that_do_not_fit_are_refused():
+def test_inconsistent_messages_are_rejected():
     msg = to_message(encoded(quadrants(12, 8), 'nv12'))
     msg.data.pop()
     assert 'data has 143 bytes' in error_of(msg)
@@ -92,7 +92,7 @@ def test_an_unknown_encoding_goes_through_cv_bridge():
         assert f'step is {wrong.step} bytes' in error_of(wrong)
 
 
-def test_what_cv_bridge_cannot_convert_is_refused():
+def test_encodings_that_cv_bridge_cannot_convert_are_rejected():
     pytest.importorskip('cv_bridge', reason='needs cv_bridge: apt install ros-<distro>-cv-bridge')
     for encoding in ('', 'jpeg', '32FC1'):
         assert repr(encoding) in error_of(
@@ -118,7 +118,7 @@ def test_array_to_image_packs_rows_tightly(encoding):
 @pytest.mark.parametrize('view', (
     lambda a: a[::2, 3:17:2], lambda a: a[::-1, ::-1], lambda a: a.transpose(1, 0, 2),
     lambda a: a[..., ::-1], np.asfortranarray, lambda a: np.broadcast_to(a[:1, :1], a.shape)))
-def test_array_to_image_takes_arrays_that_are_not_contiguous(view):
+def test_array_to_image_accepts_arrays_that_are_not_contiguous(view):
     picture = view(noise(21, 13))
     assert np.array_equal(image_to_array(array_to_image(picture, 'rgb8', header())).image, picture)
     labels = picture[..., 0]
@@ -126,7 +126,7 @@ def test_array_to_image_takes_arrays_that_are_not_contiguous(view):
     assert bytes(msg.data) == labels.tobytes()
 
 
-def test_messages_survive_the_wire():
+def test_messages_survive_serialization():
     wire = pytest.importorskip('rclpy.serialization', reason='needs rclpy')
     picture, info = noise(21, 13), scale_camera_info(camera_info(), 640, 360)
     for sent in (array_to_image(picture, 'bgr8', header()), info):
@@ -153,7 +153,7 @@ def test_array_to_image_does_not_keep_the_array():
     (np.zeros((4, 5), np.int64), 'mono8'), (np.zeros((4, 5), bool), 'mono8'),
     (np.zeros(5, np.uint8), 'mono8'), (np.zeros((0, 5), np.uint8), 'mono8'),
     (np.zeros((4, 5), np.uint8), '32SC1')))
-def test_array_to_image_refuses_what_does_not_fit(picture, encoding):
+def test_array_to_image_rejects_arrays_that_do_not_fit(picture, encoding):
     with pytest.raises(BadInput, match=encoding):
         array_to_image(picture, encoding, header())
 
@@ -185,7 +185,7 @@ def test_camera_info_is_scaled_by_the_ratio_of_the_sizes():
     assert before == camera_info(roi=region(0, 0, 1280, 720))
 
 
-def test_the_same_size_leaves_camera_info_as_it_is():
+def test_camera_info_of_the_same_size_is_unchanged():
     for info in (camera_info(), camera_info(roi=region(0, 0, 1280, 720), binning_x=1)):
         assert scale_camera_info(info, 1280, 720) == info
 
@@ -212,7 +212,7 @@ def seen_at(info, point):
 
 @pytest.mark.parametrize('binning', (0, 1, 2))
 @pytest.mark.parametrize('roi', ((0, 0, 0, 0), (0, 0, 1280, 720), (200, 100, 800, 400)))
-def test_points_are_seen_in_the_resized_image_where_the_sensor_saw_them(roi, binning):
+def test_a_scaled_camera_info_projects_points_to_the_scaled_pixels(roi, binning):
     """The sensor's region, binned, is the image; the output resizes it to 400x300."""
     before = camera_info(roi=region(*roi), binning_x=binning, binning_y=binning)
     image = np.array(roi[2:] if roi[2] else (1280, 720)) / max(binning, 1)
@@ -228,13 +228,13 @@ def test_points_are_seen_in_the_resized_image_where_the_sensor_saw_them(roi, bin
 @pytest.mark.parametrize('info, size', (
     (camera_info(width=0), (640, 360)), (camera_info(height=0), (640, 360)),
     (camera_info(), (0, 360)), (camera_info(), (640, 0))))
-def test_camera_info_of_no_size_is_refused(info, size):
+def test_camera_info_without_a_size_is_rejected(info, size):
     with pytest.raises(BadInput, match='zero'):
         scale_camera_info(info, *size)
 
 
 @pytest.mark.parametrize('roi', ((1, 0, 1280, 720), (0, 700, 100, 21), (5, 5, 0, 0)))
-def test_a_region_outside_the_frame_is_refused(roi):
+def test_a_region_outside_the_frame_is_rejected(roi):
     with pytest.raises(BadInput, match='roi'):
         scale_camera_info(camera_info(roi=region(*roi)), 640, 360)
 

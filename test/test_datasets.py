@@ -79,14 +79,14 @@ def test_a_missing_split_is_reported(tmp_path, kind):
 @pytest.mark.parametrize('name, subfolder', [
     ('camvid', 'train'), ('camvid-0001TP', 'train'), ('cityscapes', 'leftImg8bit/train'),
     ('sunrgbd', 'SUNRGBD-train_images')])
-def test_a_folder_without_the_data_set_is_refused(tmp_path, name, subfolder):
+def test_a_folder_without_the_data_set_is_rejected(tmp_path, name, subfolder):
     with pytest.raises(BadInput, match=f'{tmp_path}/{subfolder} does not exist'):
         open_dataset(name, tmp_path)
     with pytest.raises(BadInput, match='needs its folder'):
         open_dataset(name)
 
 
-def test_unknown_data_sets_are_refused():
+def test_unknown_data_sets_are_rejected():
     complaint = "'kitti' is not known; choose one of camvid, .*sunrgbd.*streets.*yaml"
     with pytest.raises(BadInput, match=complaint):
         open_dataset('kitti', '.')
@@ -135,7 +135,7 @@ def test_damaged_frames_are_reported(tmp_path, kind, damage, complaint):
 
 
 @pytest.mark.parametrize('kind', MAKERS)
-def test_empty_splits_are_refused(tmp_path, kind):
+def test_empty_splits_are_rejected(tmp_path, kind):
     for file in images_of(make(kind, tmp_path)):
         file.unlink()
     data = reopen(kind, tmp_path)
@@ -143,7 +143,7 @@ def test_empty_splits_are_refused(tmp_path, kind):
         data.splits['train'].check()
 
 
-def test_splits_without_labeled_pixels_are_refused(tmp_path):
+def test_splits_without_labeled_pixels_are_rejected(tmp_path):
     data = make('cityscapes', tmp_path)
     for file in labels_of(data):
         write(file, np.zeros_like(cv2.imread(str(file), cv2.IMREAD_UNCHANGED)))
@@ -151,14 +151,14 @@ def test_splits_without_labeled_pixels_are_refused(tmp_path):
         data.splits['train'].check()
 
 
-def test_images_that_differ_only_in_suffix_are_refused(tmp_path):
+def test_images_that_differ_only_in_suffix_are_rejected(tmp_path):
     data = make('own', tmp_path)
     shutil.copy(images_of(data)[0], tmp_path / 'images/train/a.jpeg')
     with pytest.raises(BadInput, match='a.jpeg and a.jpg have the same name'):
         reopen('own', tmp_path).splits['train'].check()
 
 
-def test_labels_of_fewer_than_eight_bits_are_refused(tmp_path):
+def test_labels_of_fewer_than_eight_bits_are_rejected(tmp_path):
     """OpenCV scales their values to 0-255, so the ids are lost."""
     data = make('camvid', tmp_path)
     file = labels_of(data)[0]
@@ -202,7 +202,7 @@ def test_a_drive_of_camvid_is_held_out(tmp_path):
 
 
 @needs_camvid
-def test_the_real_camvid():
+def test_camvid_itself_if_it_is_installed():
     splits = open_dataset('camvid', SHARED_CAMVID).splits
     assert (len(splits['train']), len(splits['val'])) == (367, 101)
     splits = open_dataset('camvid-0001TP', SHARED_CAMVID).splits
@@ -356,7 +356,7 @@ def test_colors_of_no_class_are_reported(tmp_path):
 
 
 @pytest.mark.parametrize('color, expected', [([9, 9, 9], UNLABELED), ([0, 0, 0], 0)])
-def test_black_is_void_unless_a_class_has_it(tmp_path, color, expected):
+def test_black_is_void_unless_a_class_has_that_color(tmp_path, color, expected):
     file = write(tmp_path / 'labels.png', np.zeros((2, 3, 3), np.uint8))
     labels = LabelSet.from_dict({'name': 'x', 'classes': [{'name': 'a', 'color': color}]})
     assert LabelReader(labels, colors=True)(file).tolist() == [[expected] * 3] * 2

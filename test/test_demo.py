@@ -1,4 +1,4 @@
-"""The demo as users run it, and the checks that it makes."""
+"""The demo as users run it, and its checks of the outputs."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def run_demo(tmp_path, *arguments):
         capture_output=True, text=True, timeout=5 * TIMEOUT, cwd=tmp_path)
 
 
-def test_the_synthetic_street(tmp_path, tiny_model):
+def test_the_demo_on_the_synthetic_street(tmp_path, tiny_model):
     result = run_demo(tmp_path, '--model', tiny_model, '--frames', 4, '--width', 64,
                       '--height', 48)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -41,7 +41,7 @@ def test_the_synthetic_street(tmp_path, tiny_model):
     assert sheet is not None and sheet.std() > 20
 
 
-def test_a_labelled_folder_is_scored_whole(tmp_path, tiny_model):
+def test_every_frame_of_a_labeled_folder_is_scored(tmp_path, tiny_model):
     for name in ('val', 'valannot'):
         (tmp_path / name).mkdir()
     for index, (image, labels) in enumerate(SyntheticFrames(64, 48, 5, 5)):
@@ -61,7 +61,7 @@ def test_a_labelled_folder_is_scored_whole(tmp_path, tiny_model):
     (['--source', '/nowhere'], "'/nowhere' does not exist"),
     (['--model', '/nowhere/model.safetensors'], 'does not exist'),
 ])
-def test_what_cannot_work_ends_with_a_reason(tmp_path, arguments, words):
+def test_invalid_arguments_end_the_demo_with_a_reason(tmp_path, arguments, words):
     result = run_demo(tmp_path, *arguments)
     assert result.returncode != 0
     assert words in result.stderr and 'Traceback' not in result.stderr
@@ -86,8 +86,8 @@ def test_ctrl_c_ends_every_process(tmp_path, tiny_model):
 
 # The checks
 
-def answer():
-    """Return the messages of one right answer: inputs, outputs."""
+def frame_messages():
+    """Return (inputs, outputs): the messages of one frame with correct outputs."""
     header = Header(frame_id='camera')
     labels = RNG.integers(0, 11, (24, 32), np.uint8)
     image = RNG.integers(0, 256, (24, 32, 3), np.uint8)
@@ -107,9 +107,9 @@ def labels():
     return label_set(label_map_message(CAMVID, 'model', Header().stamp))
 
 
-def test_a_right_answer_has_no_faults(labels):
+def test_correct_outputs_have_no_faults(labels):
     assert labels.names == CAMVID.names
-    assert faults(*answer(), labels) == []
+    assert faults(*frame_messages(), labels) == []
 
 
 def _flip_a_byte(message):
@@ -126,8 +126,8 @@ def _flip_a_byte(message):
     ('color', _flip_a_byte, 'color'),
     ('label', lambda m: m.data.__setitem__(0, 200), 'id 200'),
 ])
-def test_wrong_answers_are_found(labels, topic, damage, words):
-    inputs, outputs = answer()
+def test_wrong_outputs_are_found(labels, topic, damage, words):
+    inputs, outputs = frame_messages()
     header = outputs[topic].header
     outputs[topic].header = Header(stamp=type(header.stamp)(), frame_id=header.frame_id)
     damage(outputs[topic])
@@ -135,10 +135,10 @@ def test_wrong_answers_are_found(labels, topic, damage, words):
 
 
 def test_missing_outputs_and_plain_overlays_are_found(labels):
-    inputs, outputs = answer()
+    inputs, outputs = frame_messages()
     outputs['overlay'] = inputs['image']
     del outputs['mask/car']
     assert any('mask/car: missing' in fault for fault in faults(inputs, outputs, labels))
-    outputs['mask/car'] = answer()[1]['mask/car']
+    outputs['mask/car'] = frame_messages()[1]['mask/car']
     assert any('overlay' in fault for fault in faults(inputs, outputs, labels))
     assert isinstance(outputs['overlay'], Image)

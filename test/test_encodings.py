@@ -32,7 +32,7 @@ from enet_ros.images.encodings import (
 
 
 def error_of(raw, decode=decode_raw):
-    """Return the one-line error with which a raw image is refused."""
+    """Return the one-line error with which a raw image is rejected."""
     with pytest.raises(BadInput) as caught:
         decode(raw)
     assert '\n' not in str(caught.value)
@@ -148,7 +148,7 @@ def test_data_longer_than_the_rows_is_accepted():
 
 
 @pytest.mark.parametrize('encoding', ALL_ENCODINGS)
-def test_truncated_data_is_refused(encoding):
+def test_truncated_data_is_rejected(encoding):
     for padding in (0, 4):
         raw = encoded(quadrants(12, 8), encoding, padding=padding)
         size = len(raw.data)
@@ -158,7 +158,7 @@ def test_truncated_data_is_refused(encoding):
 
 
 @pytest.mark.parametrize('encoding', ALL_ENCODINGS)
-def test_step_smaller_than_the_row_is_refused(encoding):
+def test_step_smaller_than_the_row_is_rejected(encoding):
     raw = encoded(quadrants(12, 8), encoding)
     for step in (raw.step - 1, 0):
         text = error_of(raw._replace(step=step))
@@ -167,7 +167,7 @@ def test_step_smaller_than_the_row_is_refused(encoding):
 
 
 @pytest.mark.parametrize('width, height', ((0, 8), (12, 0), (0, 0)))
-def test_empty_images_are_refused(width, height):
+def test_empty_images_are_rejected(width, height):
     raw = encoded(quadrants(12, 8), 'bgr8')
     text = error_of(raw._replace(width=width, height=height))
     assert f'{width}x{height}: it has no pixels' in text
@@ -175,13 +175,13 @@ def test_empty_images_are_refused(width, height):
 
 @pytest.mark.parametrize('width, height', (
     (MAX_SIDE + 1, 1), (1, MAX_SIDE + 1), (2**32 - 1, 2**32 - 1), (MAX_SIDE, MAX_SIDE)))
-def test_absurd_sizes_are_refused_before_the_data_is_read(width, height):
+def test_absurd_sizes_are_rejected_before_the_data_is_read(width, height):
     text = error_of(RawImage('bgr8', width, height, 3 * width, False, b''))
     assert f'{width}x{height}' in text and str(MAX_SIDE) in text and str(MAX_PIXELS) in text
 
 
 @pytest.mark.parametrize('encoding', YUV_ENCODINGS)
-def test_sizes_that_cannot_share_chroma_are_refused(encoding):
+def test_sizes_that_cannot_share_chroma_are_rejected(encoding):
     sizes = [(11, 8), (11, 7)]
     if encoding.startswith('nv'):
         sizes.append((12, 7))
@@ -192,7 +192,7 @@ def test_sizes_that_cannot_share_chroma_are_refused(encoding):
 
 
 @pytest.mark.parametrize('encoding', BAYER_ENCODINGS)
-def test_bayer_patterns_too_small_for_color_are_refused(encoding):
+def test_bayer_patterns_too_small_for_color_are_rejected(encoding):
     for width, height in ((2, 8), (8, 2), (1, 1)):
         assert f'{width}x{height}' in error_of(encoded(quadrants(width, height), encoding))
 
@@ -245,7 +245,7 @@ def test_orientation_in_exif_is_ignored(smooth, orientation):
 
 @pytest.mark.parametrize('suffix', ['.jpg', '.png'])
 @pytest.mark.parametrize('share', [0.0, 0.02, 0.5, 0.95])
-def test_truncated_compressed_images_are_refused(smooth, suffix, share):
+def test_truncated_compressed_images_are_rejected(smooth, suffix, share):
     data = compress(smooth, suffix)
     with pytest.raises(BadInput, match='is truncated|cannot be decoded'):
         decode_compressed(data[:int(share * len(data))], suffix)
@@ -253,6 +253,6 @@ def test_truncated_compressed_images_are_refused(smooth, suffix, share):
 
 @pytest.mark.parametrize('data', [b'no image at all', bytes(range(256)) * 10,
                                   b'\xff\xd8\xff\xd9'])
-def test_data_that_is_no_image_is_refused(data):
+def test_data_that_is_no_image_is_rejected(data):
     with pytest.raises(BadInput, match="'jpeg'.*cannot be decoded"):
         decode_compressed(data, 'jpeg')

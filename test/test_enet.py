@@ -21,7 +21,7 @@ PYTORCH_ENET = {**PYTORCH_ENET, 'encoder_activation': 'shared_prelu'}
 
 
 @pytest.mark.parametrize('classes, parameters', [(11, 363_791), (12, 363_856), (19, 364_311)])
-def test_has_as_many_parameters_as_the_authors_network(classes, parameters):
+def test_number_of_parameters_is_that_of_the_authors_network(classes, parameters):
     assert sum(p.numel() for p in ENet(classes).parameters()) == parameters
 
 
@@ -44,7 +44,7 @@ def test_shape_after_every_stage():
 
 
 @pytest.mark.parametrize('width, height', [(640, 360), (480, 360), (1024, 512), (101, 67), (8, 8)])
-def test_logits_have_the_images_size(width, height):
+def test_logits_have_the_size_of_the_image(width, height):
     with torch.inference_mode():
         logits = ENet(3).eval()(torch.rand(1, 3, height, width))
     assert logits.shape == (1, 3, height, width)
@@ -84,7 +84,7 @@ def test_parameters_that_a_layout_adds(options, more):
 
 
 @pytest.mark.parametrize('options', [*LAYOUTS, PYTORCH_ENET], ids=str)
-def test_every_layout_answers_and_folds(options):
+def test_every_layout_runs_and_can_be_folded(options):
     torch.manual_seed(1)
     # In double precision: rounding could move a maximum to another place in its window.
     network = ENet(4, ENetLayout(**options)).double()
@@ -135,6 +135,6 @@ def test_dropout_in_the_decoder():
     ({'norm_epsilon': float('nan')}, 'norm_epsilon is nan'),
     ({'output_kernel': 1}, 'output_kernel is 1; it must be at least 2'),
 ])
-def test_layouts_that_do_not_exist(options, complaint):
+def test_invalid_layouts_are_rejected(options, complaint):
     with pytest.raises(BadInput, match=complaint):
         ENetLayout(**options)

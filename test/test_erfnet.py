@@ -32,7 +32,7 @@ def test_parameters_are_those_of_the_layer_table():
     assert round((table + encoder_head) / 1e6, 2) == 2.07
 
 
-def test_layers():
+def test_layers_are_those_of_the_paper():
     with torch.device('meta'):
         stages = stage_costs(ERFNet(20), 1024, 512)
     dilated = [(f'layer{9 + i}', f'dilated {2 ** (i % 4 + 1)}', (128, 64, 128)) for i in range(8)]

@@ -124,7 +124,7 @@ def test_own_data_is_evaluated(tmp_path, capsys):
     (['--width', '5'], 'width is 5'),
     (['--out', '/dev/null/out'], 'cannot write to /dev/null/out'),
 ])
-def test_bad_options_are_refused(camvid, tiny_model, tmp_path, capsys, change, complaint):
+def test_bad_options_are_rejected(camvid, tiny_model, tmp_path, capsys, change, complaint):
     root = make_cityscapes(tmp_path) if 'cityscapes' in change else camvid
     assert run('--root', root, '--model', tiny_model, *change) == 1
     errors = capsys.readouterr().err
@@ -139,7 +139,7 @@ def test_a_missing_file_is_reported_before_the_evaluation(tiny_model, tmp_path, 
     assert 'valannot/frame1.png is missing' in captured.err and 'mIoU' not in captured.out
 
 
-def test_label_sets_of_the_same_length_that_differ_are_refused():
+def test_label_sets_of_the_same_length_that_differ_are_rejected():
     first, second = (LabelSet(name, (LabelClass('road', (1, 2, 3)), LabelClass(other, (3, 2, 1))))
                      for name, other in (('mine', 'car'), ('yours', 'tree')))
     require_same_classes(first, first)

@@ -39,7 +39,7 @@ def opencv_project(name, directions):
 
 
 @pytest.mark.parametrize('name', LENSES)
-def test_rays_go_back_to_their_pixels_through_opencv(name):
+def test_opencv_projects_rays_to_their_pixels(name):
     rays = Camera(calibration(name), 320, 240, rectified=False).rays()
     assert rays.shape == (240, 320, 3)
     np.testing.assert_allclose(np.linalg.norm(rays, axis=-1), 1.0)
@@ -49,7 +49,7 @@ def test_rays_go_back_to_their_pixels_through_opencv(name):
 
 
 @pytest.mark.parametrize('name', LENSES)
-def test_directions_fall_on_the_pixels_that_opencv_says(name):
+def test_directions_are_projected_as_by_opencv(name):
     rng = np.random.default_rng(0)
     directions = np.c_[rng.uniform(-0.4, 0.4, (50, 2)), np.ones(50)]
     pixels = Camera(calibration(name), 320, 240, rectified=False).project(directions)
@@ -68,7 +68,7 @@ def test_a_rectified_image_has_the_rays_of_the_raw_one():
     np.testing.assert_allclose(raw.project(flat.rays()), pixels, atol=1e-3)
 
 
-def test_a_fisheye_sees_beside_and_behind_itself():
+def test_a_fisheye_has_rays_to_the_sides_and_to_the_rear():
     wide = Calibration(400, 400, (100.0, 0, 200, 0, 100.0, 200, 0, 0, 1), (0.0,) * 4,
                        'equidistant')
     camera = Camera(wide, 400, 400, rectified=False)
@@ -122,7 +122,7 @@ NAN = float('nan')
     ({'roi': (300, 0, 100, 100)}, 'leaves the 320x240 sensor'),
     ({'width': 320, 'height': 320}, 'another aspect ratio'),
 ])
-def test_what_is_no_calibration_is_refused(more, message):
+def test_invalid_calibrations_are_rejected(more, message):
     with pytest.raises(BadInput, match=message):
         Camera(pinhole(**{'width': 320, 'height': 240, **more}), 320, 240, rectified=False)
 
@@ -132,7 +132,7 @@ def test_a_rectified_image_needs_p():
         Camera(pinhole(320, 240, p=(0.0,) * 12), 320, 240, rectified=True)
 
 
-def test_a_rotation_of_zeros_is_none():
+def test_a_rotation_of_zeros_means_no_rotation():
     camera = Camera(pinhole(320, 240, r=(0.0,) * 9), 320, 240, rectified=False)
     rectified = Camera(pinhole(320, 240), 320, 240, rectified=True)
     np.testing.assert_allclose(camera.rays(), rectified.rays())

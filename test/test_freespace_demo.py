@@ -13,7 +13,7 @@ def run_demo(*arguments):
                           timeout=300)
 
 
-def test_it_scores_warns_and_draws(tmp_path, tiny_model):
+def test_the_demo_scores_warns_and_draws(tmp_path, tiny_model):
     result = run_demo('--streets', 1, '--frames', 1, '--model', tiny_model, '--out', tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     for row in ('exact labels', "the network's labels", 'pitch 1 degree too large'):
@@ -24,7 +24,7 @@ def test_it_scores_warns_and_draws(tmp_path, tiny_model):
     assert picture is not None and picture.std() > 20
 
 
-def test_a_model_that_is_not_there_is_named(tmp_path):
+def test_a_missing_model_is_named(tmp_path):
     result = run_demo('--model', '/nowhere/model.safetensors', '--out', tmp_path)
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     assert 'demo_freespace: model /nowhere/model.safetensors' in result.stderr

@@ -1,4 +1,4 @@
-"""Grid, scan and points of made-up scenes with known answers."""
+"""Grid, scan and points of simple scenes whose ground truth is known."""
 
 import dataclasses
 
@@ -58,7 +58,7 @@ def test_empty_ground_is_free_where_it_is_seen(pose):
     assert set(np.unique(view.grid)) == {-1, 0}
     x, y = np.broadcast_arrays(*space.grid.centers())
     seen = space.ground.pixels(x, y) >= 0
-    # The two may differ along the edges of the picture.
+    # The two may differ along the edges of the image.
     assert ((view.grid == 0) == seen).mean() > 0.995
     assert not view.grid[0].any() or (view.grid[0] == -1).any()
     assert np.isinf(view.scan).any() and not np.isfinite(view.scan).any()
@@ -67,7 +67,7 @@ def test_empty_ground_is_free_where_it_is_seen(pose):
 
 @pytest.mark.parametrize('rectified, more', [(True, {}), (False, LENS)])
 @pytest.mark.parametrize('pose', [AHEAD, ASIDE])
-def test_a_wall_is_where_it_stands_and_hides_what_is_behind(pose, rectified, more):
+def test_a_wall_is_located_and_hides_the_ground_behind_it(pose, rectified, more):
     space = free_space(pose, rectified=rectified, **more)
     view = space(scene_labels(space, [Block((5.0, 5.4), (-9, 9), (0, 2))]))
     for y in (-0.5, 0.0, 1.0):
@@ -81,7 +81,7 @@ def test_a_wall_is_where_it_stands_and_hides_what_is_behind(pose, rectified, mor
     assert (view.points.class_id == BOX).all()
 
 
-def test_the_scan_counts_counter_clockwise_about_the_base():
+def test_scan_bearings_are_counterclockwise_about_the_base():
     space = free_space(ASIDE)
     view = space(scene_labels(space, [Block((3.9, 4.3), (1.8, 2.2), (0, 1))]))
     bearing = space.scan.bearings[np.nanargmin(view.scan)]
@@ -92,7 +92,7 @@ def test_the_scan_counts_counter_clockwise_about_the_base():
     assert np.isnan(beam(space, view.scan, np.pi))
 
 
-def test_a_camera_that_looks_back_fills_the_rear():
+def test_a_rear_camera_fills_the_rear_of_the_scan():
     space = free_space(REAR)
     view = space(scene_labels(space, [Block((-5.4, -5.0), (-9, 9), (0, 2))]))
     assert cell(space, view.grid, -4.0, 0.2) == 0 and cell(space, view.grid, -5.05, 0.2) == 100
@@ -101,7 +101,7 @@ def test_a_camera_that_looks_back_fills_the_rear():
     assert beam(space, view.scan, -3.13) == pytest.approx(5.0, abs=0.1)
 
 
-def test_a_camera_that_looks_straight_down_sees_all_around():
+def test_a_camera_that_looks_straight_down():
     config = dataclasses.replace(OPEN, grid=GridConfig(0.05, -1.5, 1.5, -1.5, 1.5))
     space = free_space(Pose.from_angles(0, 0, 2.0, 0, np.pi / 2, 0), config)
     view = space(scene_labels(space, [Block((0.4, 0.5), (-0.05, 0.05), (0, 0.1)),
@@ -115,7 +115,7 @@ def test_a_camera_that_looks_straight_down_sees_all_around():
     assert beam(space, view.scan, np.pi) == pytest.approx(0.4, abs=0.03)
 
 
-def test_flat_ground_forbids_but_hides_nothing():
+def test_flat_ground_is_occupied_but_hides_nothing():
     space = free_space(AHEAD)
     view = space(scene_labels(space, pavement=lambda x, y: (x > 4) & (x < 5)))
     assert cell(space, view.grid, 3.8, 0) == 0
@@ -125,7 +125,7 @@ def test_flat_ground_forbids_but_hides_nothing():
     assert set(view.points.class_id) == {PAVEMENT}
 
 
-def test_an_obstacle_behind_a_kerb_is_a_point_of_its_own():
+def test_an_obstacle_behind_a_curb_has_a_contact_point():
     space = free_space(AHEAD)
     view = space(scene_labels(space, [Block((5.0, 6.0), (-9, 9), (0, 1))], lambda x, y: x > 4))
     for class_id, x in ((PAVEMENT, 4.0), (BOX, 5.0)):
@@ -134,7 +134,7 @@ def test_an_obstacle_behind_a_kerb_is_a_point_of_its_own():
         np.testing.assert_allclose(ahead[:, 0], x, atol=0.12)
 
 
-def test_the_unlabelled_is_unknown_and_ends_the_ray():
+def test_unlabeled_pixels_are_unknown_and_end_the_ray():
     space = free_space(AHEAD)
     labels = scene_labels(space, [Block((6.0, 6.5), (-9, 9), (0, 1))])
     row = int(space.ground.pixels(np.array(4.0), np.array(0.0))) // SIZE[0]
@@ -147,7 +147,7 @@ def test_the_unlabelled_is_unknown_and_ends_the_ray():
     assert (empty.grid == -1).all() and np.isnan(empty.scan).all()
 
 
-def test_ground_is_seen_over_a_low_obstacle_but_not_behind_it():
+def test_ground_far_behind_a_low_obstacle_is_visible():
     space = free_space(AHEAD)
     view = space(scene_labels(space, [Block((4.0, 4.2), (-9, 9), (0, 0.4))]))
     # Its top hides the ground up to 4.2 / (1 - 0.4 / 1.5) = 5.73 m.
@@ -164,7 +164,7 @@ def test_a_pole_narrower_than_a_cell_is_marked():
         assert (around == 100).any()
 
 
-def test_nothing_but_obstacles_is_taken_from_the_edge_of_the_picture():
+def test_only_obstacles_end_rays_at_the_edge_of_the_image():
     space = free_space(AHEAD)
     view = space(np.full((240, 320), BOX, np.uint8))
     assert not (view.grid == 0).any()
@@ -173,18 +173,18 @@ def test_nothing_but_obstacles_is_taken_from_the_edge_of_the_picture():
 
 
 @pytest.mark.parametrize('height, pitch', [(0.3, 0.0), (0.5, 0.1), (0.9, 0.2)])
-def test_a_camera_that_reads_less_far_than_the_scan_is_long_finds_it_free(height, pitch):
+def test_rays_are_free_if_the_ground_ends_before_the_scan(height, pitch):
     space = free_space(Pose.from_angles(0, 0, height, 0, pitch, 0), FreeSpaceConfig())
     assert space.scan.range_max < FreeSpaceConfig().scan.range_max
     ahead = np.abs(space.scan.bearings) < 0.3
     assert np.isinf(space(scene_labels(space)).scan[ahead]).all()
 
 
-def test_what_is_beside_the_picture_is_not_called_free():
+def test_ground_outside_the_image_is_not_free():
     space = free_space(Pose.from_angles(1.0, 0, 1.2, 0, 0.2, 0), FreeSpaceConfig())
     empty = space(scene_labels(space)).scan
     for distance in np.arange(1.5 * space.scan.range_min, 10.0, 0.5):
-        # A box that the camera does not see stands on none of the rays called free.
+        # A box that the camera does not see is on none of the rays reported free.
         y = (distance - 1.0) * (159.5 / 240) + 0.4
         box = Block((distance - 0.1, distance + 0.1), (y - 0.1, y + 0.1), (0, 0.3))
         assert BOX not in scene_labels(space, [box])
@@ -192,21 +192,21 @@ def test_what_is_beside_the_picture_is_not_called_free():
     assert np.isinf(empty[np.abs(space.scan.bearings) < 0.3]).all()
 
 
-def test_a_wide_picture_counts_to_its_sides():
+def test_wide_images_are_used_up_to_their_sides():
     wide = FreeSpaceEstimator(pinhole(*SIZE, 80.0), AHEAD, SIZE, YARD, OPEN)
     scan = wide(render_labels(wide.ground.camera, AHEAD)).scan
     assert np.isinf(beam(wide, scan, 1.0)) and np.isinf(beam(wide, scan, -1.0))
 
 
 @pytest.mark.parametrize('span, free_below', [(3.5, False), (0.0, True)])
-def test_what_stands_on_wheels_stands_between_them_too(span, free_below):
+def test_the_ground_between_the_wheels_of_a_vehicle_is_not_free(span, free_below):
     config = dataclasses.replace(OPEN, ground=GroundConfig(span=span))
     space = free_space(AHEAD, config)
     truck = [Block((4, 6), (-0.9, 0.9), (0.3, 1.4), TRUCK)]
     truck += [Block((4, 4.5), y, (0, 0.4), TRUCK) for y in ((-0.8, -0.6), (0.6, 0.8))]
     view = space(scene_labels(space, truck))
     assert (cell(space, view.grid, 4.3, 0.0) == 0) == free_below
-    # And beside them, where the body sticks out.
+    # Also to the side of them, below the body.
     beside = beam(space, view.scan, np.arctan2(0.87, 4.0))
     assert (beside > 4.5) == free_below
     if not free_below:
@@ -223,13 +223,13 @@ def test_only_overhanging_obstacles_have_gaps_below(height, class_id):
     view = space(scene_labels(space, [Block((3.0, 3.2), (0.6, 8), (0, 2), class_id),
                                  Block((3.0, 3.2), (-8, -0.6), (0, 2), class_id),
                                  Block((4.0, 4.2), (-8, 8), (0, 2), class_id)]))
-    # A doorway with a wall behind it, or two trucks before a third.
+    # A doorway with a wall behind it, or two trucks in front of a third.
     closed = class_id == TRUCK
     assert beam(space, view.scan, 0.0) == pytest.approx(3.0 if closed else 4.0, abs=0.2)
     assert cell(space, view.grid, 3.1, 0.0) == (100 if closed else 0)
 
 
-def test_low_cameras_do_not_close_what_is_far():
+def test_low_cameras_do_not_close_gaps_of_far_obstacles():
     space = free_space(Pose.from_angles(0, 0, 0.35, 0, 0.05, 0), FreeSpaceConfig())
     near = [Block((0.8, 0.85), y, (0, 1), TRUCK) for y in ((0.3, 0.5), (-0.5, -0.3))]
     view = space(scene_labels(space, [*near, Block((4.2, 4.5), (-8, 8), (0, 2), TRUCK)]))
@@ -245,7 +245,7 @@ def test_two_obstacles_far_apart_are_not_joined():
     assert beam(space, view.scan, 0.0) == pytest.approx(6.5, abs=0.15)
 
 
-def test_points_carry_the_confidence_of_their_pixels():
+def test_points_have_the_confidence_of_their_pixels():
     space = free_space(AHEAD)
     labels = scene_labels(space, [Block((5.0, 5.4), (-9, 9), (0, 2))])
     confidence = np.where(labels == BOX, 77, 200).astype(np.uint8)
@@ -253,7 +253,7 @@ def test_points_carry_the_confidence_of_their_pixels():
     assert space(labels).points.confidence is None
 
 
-def test_frames_do_not_depend_on_those_before():
+def test_frames_do_not_depend_on_earlier_frames():
     space = free_space(AHEAD)
     empty, full = scene_labels(space), scene_labels(space, [Block((4, 4.4), (-9, 9), (0, 2))])
     first = space(empty).grid.copy()
@@ -262,7 +262,7 @@ def test_frames_do_not_depend_on_those_before():
 
 
 @pytest.mark.parametrize('seed', range(3))
-def test_any_picture_at_all_gives_lawful_answers(seed):
+def test_random_images_give_valid_results(seed):
     rng = np.random.default_rng(seed)
     space = free_space(ASIDE)
     labels = rng.choice([FLOOR] * 40 + [PAVEMENT, BOX, TRUCK, 255], (240, 320)).astype(np.uint8)
@@ -273,7 +273,7 @@ def test_any_picture_at_all_gives_lawful_answers(seed):
     assert np.isfinite(view.points.xy).all() and not np.isin(view.points.class_id, [255]).any()
 
 
-def test_a_fisheye_sees_the_wall_where_it_stands():
+def test_a_fisheye_locates_a_wall():
     lens = Calibration(*SIZE, (110.0, 0, 159.5, 0, 110.0, 119.5, 0, 0, 1), (0.01, -0.01, 0, 0),
                        'equidistant')
     config = dataclasses.replace(OPEN, camera=dataclasses.replace(OPEN.camera, rectified=False))
@@ -303,12 +303,12 @@ def config(**parts):
      'the confidence image'),
     (lambda: free_space(AHEAD)(np.full((240, 320), 5, np.uint8)), 'has id 5'),
 ])
-def test_what_cannot_be_used_is_refused(make, message):
+def test_invalid_inputs_are_rejected(make, message):
     with pytest.raises(BadInput, match=message):
         make()
 
 
-def test_surfaces_follow_the_label_set_unless_told_otherwise():
+def test_surfaces_follow_the_label_set_unless_configured():
     ids = np.arange(5, dtype=np.uint8)[None]
     assert SurfaceClasses(YARD).classify(ids).tolist() == [[0, -2, -2, -2, -2]]
     assert SurfaceClasses(
@@ -321,7 +321,7 @@ def test_surfaces_follow_the_label_set_unless_told_otherwise():
         SurfaceClasses(YARD, ['Floor'], ['Floor'])
 
 
-def test_the_drivable_is_not_flat_unless_it_is_said_so():
+def test_drivable_classes_are_not_flat_unless_configured():
     usual = ClassesConfig().default_flat
     assert SurfaceClasses(
         YARD, ['Floor', 'Pavement'], default_flat=usual).surfaces[:3].tolist() == [0, 0, -2]

@@ -1,4 +1,4 @@
-"""Frames put together: what is kept, what moves, and what is forgotten."""
+"""Fusion of the grids of consecutive frames."""
 
 from types import SimpleNamespace
 
@@ -30,15 +30,15 @@ def fusion():
     return GridFusion(GRID, FusionConfig())
 
 
-def test_one_frame_is_kept_as_it_is(fusion):
+def test_a_single_frame_is_unchanged(fusion):
     values = np.random.default_rng(0).choice([-1, 0, 100], GRID.shape).astype(np.int8)
     np.testing.assert_array_equal(fusion.add(values, 0.0, 0.0, 0.0), values)
     np.testing.assert_array_equal(fusion.add(UNKNOWN, 0.0, 0.0, 0.0), values)
 
 
-def test_what_was_seen_stays_where_it_is_while_the_base_moves(fusion):
+def test_obstacles_keep_their_place_while_the_base_moves(fusion):
     def scene(x, y, yaw):
-        # A wall across x = 3 and free ground before it, in the odometry's frame.
+        # A wall across x = 3 and free ground in front of it, in the odometry's frame.
         along = x + np.cos(yaw) * X - np.sin(yaw) * Y
         return np.where(np.abs(along - 3) < 0.3, 100, np.where(along < 3, 0, -1)).astype(np.int8)
 
@@ -48,7 +48,7 @@ def test_what_was_seen_stays_where_it_is_while_the_base_moves(fusion):
         pose += 0.037, 0.011, 0.008
         fused = fusion.add(UNKNOWN, *pose)
     expected = scene(*pose)
-    # Far from all edges nothing may be lost or shifted.
+    # Far from the edges, nothing may be lost or shifted.
     world = pose[0] + np.cos(pose[2]) * X - np.sin(pose[2]) * Y
     clear = (np.abs(np.abs(world - 3) - 0.3) > 0.15) & (np.abs(Y) < 1.0) & (X < 1.5)
     assert clear.sum() > 100
@@ -56,7 +56,7 @@ def test_what_was_seen_stays_where_it_is_while_the_base_moves(fusion):
     assert (fused[np.abs(Y) < 1.0] == 100).any()
 
 
-def test_noise_is_outvoted_and_change_is_learnt(fusion):
+def test_noise_is_filtered_and_lasting_changes_are_adopted(fusion):
     free, taken = np.zeros(GRID.shape, np.int8), np.full(GRID.shape, 100, np.int8)
     for values in (free, free, free, taken):
         fused = fusion.add(values, 0.0, 0.0, 0.0)
@@ -72,26 +72,26 @@ def test_noise_is_outvoted_and_change_is_learnt(fusion):
 @pytest.mark.parametrize('pose, words', [((50.0, 0.0, 0.0), 'jumps by 50.00 m and 0.00 rad'),
                                          ((0.0, 0.0, np.pi), 'jumps by 0.00 m and 3.14 rad'),
                                          ((0.0, 0.5, -1.5), 'and 1.50 rad')])
-def test_after_a_jump_frames_count_anew(fusion, pose, words):
+def test_a_jump_resets_the_fusion(fusion, pose, words):
     free = np.zeros(GRID.shape, np.int8)
     fusion.add(free, 0.0, 0.0, 0.0)
     assert (fusion.add(UNKNOWN, *pose) == -1).all() and words in fusion.jump
     assert (fusion.add(free, *pose) == 0).mean() > 0.99 and fusion.jump == ''
 
 
-def test_turning_past_half_a_turn_is_no_jump(fusion):
+def test_a_yaw_that_wraps_at_pi_is_no_jump(fusion):
     for yaw in (3.1, -3.1, 3.1):
         fusion.add(UNKNOWN, 0.0, 0.0, yaw)
         assert fusion.jump == ''
 
 
-def test_too_fast_a_base_has_each_frame_alone(fusion):
+def test_frames_are_not_fused_if_the_base_is_too_fast(fusion):
     free = np.zeros(GRID.shape, np.int8)
     for step in range(20):
         assert (fusion.add(free, 2.5 * step, 0.0, 0.0) == 0).all()
         assert (fusion.jump != '') == (step > 0)
 
 
-def test_odometry_that_is_no_number_is_refused(fusion):
+def test_odometry_that_is_not_finite_is_rejected(fusion):
     with pytest.raises(BadInput, match='finite'):
         fusion.add(UNKNOWN, float('nan'), 0.0, 0.0)

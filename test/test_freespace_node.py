@@ -1,4 +1,4 @@
-"""The free space node as a process, seen over DDS."""
+"""The free space node as a process, observed over DDS."""
 
 import numpy as np
 import pytest
@@ -39,12 +39,12 @@ def cloud(message):
     return np.frombuffer(message.data, dtype).reshape(message.height, message.width)
 
 
-def test_every_output_is_that_of_the_core(free_space, probe):
+def test_every_output_equals_that_of_the_core(free_space, probe):
     _, source = free_space({'input.confidence': True, 'base_frame': 'base'})
     message = source.send_until(has_results(probe, *OUTPUTS))
     got = {topic: result_of(probe, topic, message) for topic in OUTPUTS}
-    assert {answer.header.frame_id for answer in got.values()} == {'base'}
-    assert {stamp(answer) for answer in got.values()} == {stamp(message)}
+    assert {output.header.frame_id for output in got.values()} == {'base'}
+    assert {stamp(output) for output in got.values()} == {stamp(message)}
     space = make_estimator()
     view = space(scene_labels())
 
@@ -61,8 +61,8 @@ def test_every_output_is_that_of_the_core(free_space, probe):
     np.testing.assert_allclose(bearings, space.scan.bearings, atol=1e-4)
     assert scan.angle_max == pytest.approx(bearings[-1], abs=1e-4)
     assert 0 < scan.range_min < np.nanmin(scan.ranges) < 4.5 < scan.range_max
-    told = {entry.key: entry.value for entry in probe.status(NODE).values}
-    assert (told['scan range_min, range_max in meters']
+    values = {entry.key: entry.value for entry in probe.status(NODE).values}
+    assert (values['scan range_min, range_max in meters']
             == f'{scan.range_min:.2f}, {scan.range_max:.2f}')
 
     points = cloud(got[POINTS])[0]
@@ -77,7 +77,7 @@ def test_every_output_is_that_of_the_core(free_space, probe):
     assert np.isnan(ground['x'][0]).all() and np.isfinite(ground['x'][-1]).all()
 
 
-def test_the_grid_is_latched_and_only_what_is_wanted_is_made(free_space, probe):
+def test_the_grid_is_latched_and_only_subscribed_outputs_are_made(free_space, probe):
     _, source = free_space(topics=[])
 
     def counts():
@@ -127,11 +127,11 @@ def test_confidence_is_optional(free_space, probe):
     assert [field.name for field in points.fields] == ['x', 'y', 'z', 'class_id']
 
 
-def test_only_messages_of_one_stamp_are_paired(free_space, probe):
+def test_only_messages_with_one_stamp_are_combined(free_space, probe):
     _, source = free_space(topics=[SCAN])
 
     def said(words, make):
-        """Send frames until the diagnostics say all of some words, and no scan comes."""
+        """Send frames until the diagnostics contain all words; no scan may be published."""
         del probe.received[SCAN][:]
 
         def heard():
@@ -148,10 +148,10 @@ def test_only_messages_of_one_stamp_are_paired(free_space, probe):
     said(['no camera_info with the stamps of the label images', '/camera_info'], apart)
     source.send_until(has_results(probe, SCAN))
     probe.wait(lambda: source.send_until(has_results(probe, SCAN))
-               and probe.status(NODE).level == DiagnosticStatus.OK, 'that all is well again')
+               and probe.status(NODE).level == DiagnosticStatus.OK, 'status OK')
 
 
-def test_what_is_missing_is_named(start_node, probe):
+def test_missing_inputs_are_named(start_node, probe):
     start_node('freespace_node', PARAMETERS)
     probe.subscribe(LaserScan, SCAN)
     probe.bring_up(NODE)
@@ -180,13 +180,13 @@ def test_what_is_missing_is_named(start_node, probe):
 def test_late_frames_are_withheld(free_space, probe):
     _, source = free_space({'latency.budget_ms': 0.001}, topics=[SCAN])
 
-    def told():
+    def is_reported():
         for _ in range(10):
             source.send()
             probe.spin(0.05)
         return 'dropped for their age' in probe.status(NODE).message
 
-    probe.wait(told, 'the warning')
+    probe.wait(is_reported, 'the warning')
     assert not probe.received[SCAN]
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
     source.send_until(has_results(probe, SCAN))
@@ -203,23 +203,23 @@ def test_late_frames_are_withheld(free_space, probe):
     source.send_until(has_results(probe, SCAN))
 
 
-def test_a_wrong_pitch_is_told(free_space, probe):
+def test_a_wrong_pitch_is_reported(free_space, probe):
     road = scene_labels((), pavement=lambda x, y: np.abs(y) > 1.5)
     _, source = free_space({'camera.pitch': 0.35 + np.radians(1)}, topics=[SCAN])
     source.labels = road
 
-    def told(words):
+    def is_status(words):
         for _ in range(20):
             source.send()
             probe.spin(0.05)
         return words in probe.status(NODE).message
 
-    probe.wait(lambda: told('degrees less down'), 'the warning')
+    probe.wait(lambda: is_status('degrees less down'), 'the warning')
     assert probe.set_parameter(NODE, 'camera.pitch', 0.35).successful
-    probe.wait(lambda: told('finding free space'), 'that all is well')
+    probe.wait(lambda: is_status('finding free space'), 'status OK')
 
 
-def test_life_cycle_again_and_again(free_space, probe):
+def test_repeated_life_cycles(free_space, probe):
     node, source = free_space(topics=[SCAN, GRID])
     for turn in range(3):
         if turn:
@@ -227,7 +227,7 @@ def test_life_cycle_again_and_again(free_space, probe):
             source.wait_for_node()
             source.announce()
         source.send_until(has_results(probe, SCAN, GRID))
-        for _ in range(3):  # frames at work while it stops
+        for _ in range(3):  # frames in progress while it stops
             source.send()
         assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
         del probe.received[SCAN][:]
@@ -245,7 +245,7 @@ SEGMENTATION = '/segmentation_node'
 
 @pytest.fixture(params=['two processes', 'one process'])
 def chain(request, start, start_node, probe, tiny_model):
-    """Bring the segmentation node up with the free space node behind it."""
+    """Activate the segmentation node, and the free space node with its outputs as inputs."""
     values = {'output.size': 'network', 'input.confidence': True, 'camera.pitch': 0.2}
     if request.param == 'two processes':
         start(values)

@@ -1,4 +1,4 @@
-"""What the free space node does with input that it cannot use: say why, withhold, recover."""
+"""Unusable inputs of the free space node: it reports them, withholds results and recovers."""
 
 import os
 
@@ -32,7 +32,7 @@ NAN = float('nan')
 
 
 def bad_frames(source):
-    """Yield (what is wrong, function that makes such a frame, words of the error)."""
+    """Yield (defect, function that makes such a frame, words of the error)."""
     def frame(topic, change, labels=None):
         def make():
             messages = source.frame(labels)
@@ -57,32 +57,32 @@ def bad_frames(source):
     yield 'another shape', info(width=SIZE[0] * 2), 'another aspect ratio'
     yield 'no size', info(width=0, height=0), 'camera_info is for 0x0 pixels'
     yield 'labels of another shape', frame('label', small_label), 'another aspect ratio'
-    yield 'colours', frame('label', lambda m: setattr(m, 'encoding', 'bgr8')), "'bgr8'"
+    yield 'colors', frame('label', lambda m: setattr(m, 'encoding', 'bgr8')), "'bgr8'"
     yield 'half an image', frame('label', lambda m: setattr(m, 'data', m.data[:99])), 'truncated'
     strange = scene_labels()
     strange[50, 50] = 5
     yield 'an id of no class', frame('label', lambda m: None, strange), 'has id 5'
 
 
-def test_frames_that_cannot_be_used(free_space, probe):
+def test_unusable_frames_are_reported(free_space, probe):
     node, source = free_space(topics=[SCAN, GRID])
     source.send_until(has_results(probe, SCAN))
     for what, make, words in bad_frames(source):
-        refused(source, probe, make, words, what)
+        rejected(source, probe, make, words, what)
         source.send_until(has_results(probe, SCAN, GRID))
     assert node.alive and 'Traceback' not in node.output()
 
 
-def refused(source, probe, make, words, what, topics=(SCAN, GRID)):
-    """Send frames until the diagnostics say why; none may have results on the topics."""
+def rejected(source, probe, make, words, what, topics=(SCAN, GRID)):
+    """Send frames until the diagnostics report the reason; none may have results on the topics."""
     sent = []
 
-    def said():
+    def is_reported():
         sent.append(source.send(make())['label'])
         status = probe.status(NODE)
         return status.level == DiagnosticStatus.WARN and words in status.message
 
-    probe.wait(said, f'the report of {what}')
+    probe.wait(is_reported, f'the report of {what}')
     probe.spin(0.2)
     assert not any(result_of(probe, topic, label) for topic in topics for label in sent)
 
@@ -102,26 +102,26 @@ def test_camera_info_of_another_size_is_scaled(free_space, probe):
     label = source.send_until(has_results(probe, SCAN), make=doubled)
     ranges = np.array(result_of(probe, SCAN, label).ranges)
     met = np.isfinite(ranges)
-    # The middles of pixels shift by a quarter of one.
+    # The centers of pixels shift by a quarter of a pixel.
     np.testing.assert_allclose(ranges[met], np.array(scan.ranges)[met], atol=0.1)
 
 
-def test_label_maps_are_exchanged_or_refused(free_space, probe):
+def test_label_maps_are_replaced_or_rejected(free_space, probe):
     _, source = free_space(topics=[SCAN, GRID])
     source.send_until(has_results(probe, SCAN))
     nowhere = LabelSet('nowhere', tuple(LabelClass(f'c{i}', (i, i, i)) for i in range(5)))
     source.announce(nowhere)
-    refused(source, probe, source.frame, 'has no drivable class', 'a map without drivable classes')
+    rejected(source, probe, source.frame, 'has no drivable class', 'no drivable class')
     assert probe.set_parameter(NODE, 'classes.drivable', ['c0', 'c1']).successful
     source.send_until(has_results(probe, SCAN))
     assert probe.set_parameter(NODE, 'classes.drivable', ['Lawn']).successful
-    refused(source, probe, source.frame, "no class 'Lawn'", 'a class that is not there')
+    rejected(source, probe, source.frame, "no class 'Lawn'", 'a class that is not there')
     assert probe.set_parameter(NODE, 'classes.drivable', ['']).successful
     source.announce()
     source.send_until(has_results(probe, SCAN))
 
 
-def test_settings_that_cannot_be(free_space, probe):
+def test_invalid_settings_are_rejected(free_space, probe):
     _, source = free_space(topics=[SCAN, GRID])
     for name, value, words in [('grid.resolution', 0.001, 'grid.resolution'),
                                ('camera.z', 0.0, 'camera.z'), ('camera.pitch', NAN, 'pitch'),
@@ -130,9 +130,9 @@ def test_settings_that_cannot_be(free_space, probe):
         result = probe.set_parameter(NODE, name, value)
         assert not result.successful and words in result.reason
     source.send_until(has_results(probe, SCAN))
-    # What only a camera can tell to be wrong is refused with its frames.
+    # Settings that are invalid only for this camera are reported with its frames.
     assert probe.set_parameter(NODE, 'camera.pitch', -1.2).successful
-    refused(source, probe, source.frame, 'sees no ground', 'a camera that looks at the sky')
+    rejected(source, probe, source.frame, 'sees no ground', 'a camera that looks at the sky')
     assert probe.set_parameter(NODE, 'camera.pitch', 0.35).successful
     source.send_until(has_results(probe, SCAN))
 
@@ -144,7 +144,7 @@ def test_settings_that_cannot_be(free_space, probe):
     ({'base_frame': "''"}, {'base_frame': 'base'}, 'base_frame'),
     ({'camera.pose': 'gps'}, {'camera.pose': 'parameters'}, 'choose one of parameters, tf'),
 ], ids=str)
-def test_bad_settings_fail_configure_with_a_reason(start_node, probe, bad, good, words):
+def test_invalid_settings_fail_configure_with_a_reason(start_node, probe, bad, good, words):
     node = start_node('freespace_node', {**PARAMETERS, **bad})
     assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
     status = probe.status(NODE)
@@ -157,7 +157,7 @@ def test_bad_settings_fail_configure_with_a_reason(start_node, probe, bad, good,
 
 def test_grids_are_fused_by_odometry(free_space, probe):
     _, source = free_space({'fusion.enabled': True}, topics=[SCAN, GRID])
-    refused(source, probe, source.frame, 'no odometry has arrived', 'missing odometry', [GRID])
+    rejected(source, probe, source.frame, 'no odometry has arrived', 'missing odometry', [GRID])
     source.send_until(has_results(probe, SCAN))
 
     def at(x, child='base_link', age=0.0):
@@ -178,21 +178,21 @@ def test_grids_are_fused_by_odometry(free_space, probe):
 
     first = source.send_until(has_results(probe, SCAN, GRID), make=frames(at(0.0)))
     alone = np.reshape(result_of(probe, GRID, first).data, (40, 40))
-    # The wall that was seen at 4 m is at 3 m when the base has gone on by one.
+    # The wall that was seen at 4 m is at 3 m after the base has moved by 1 m.
     source.labels = np.full_like(source.labels, 255)
     moved = source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
     fused = np.reshape(result_of(probe, GRID, moved).data, (40, 40))
     middle = alone.shape[0] // 2
     assert np.argmax(alone[middle] == 100) - np.argmax(fused[middle] == 100) == 5
-    # What the map does not depend on does not make it forgotten.
+    # A change of another parameter does not reset the fusion.
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
     again = source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
     np.testing.assert_array_equal(result_of(probe, GRID, again).data, fused.ravel())
-    refused(source, probe, frames(at(1.0, 'rear_axle')), "is that of 'rear_axle'", 'another frame',
-            [GRID])
+    rejected(source, probe, frames(at(1.0, 'rear_axle')), "is that of 'rear_axle'", 'its frame',
+             [GRID])
     source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
-    refused(source, probe, frames(at(1.0, age=3.0)), 's away, more than 0.2', 'stale odometry',
-            [GRID])
+    rejected(source, probe, frames(at(1.0, age=3.0)), 's away, more than 0.2', 'stale odometry',
+             [GRID])
     source.send_until(has_results(probe, SCAN, GRID), make=frames(at(1.0)))
     jumped = source.send(frames(at(30.0))())['label']
     probe.wait(lambda: 'jumps by 29.00 m' in probe.status(NODE).message, 'the report of a jump')
@@ -219,7 +219,7 @@ def test_fused_frames_are_forgotten_when_the_stamps_go_back(free_space, probe):
     assert set(result_of(probe, GRID, earlier).data) == {-1}
 
 
-def test_tf_needs_its_package(start_node, probe, tmp_path, monkeypatch):
+def test_pose_tf_without_tf2_ros_names_the_package(start_node, probe, tmp_path, monkeypatch):
     (tmp_path / 'tf2_ros.py').write_text('raise ImportError("not installed")')
     monkeypatch.setenv('PYTHONPATH', str(tmp_path), prepend=os.pathsep)
     start_node('freespace_node', {**PARAMETERS, 'camera.pose': 'tf'})
@@ -270,13 +270,12 @@ def mounted(start_node, probe):
     return source, placed
 
 
-def test_the_pose_of_tf(mounted, probe):
-    """Missing, there, stale, and jumping."""
+def test_missing_stale_and_jumping_transforms_are_reported(mounted, probe):
     source, placed = mounted
-    refused(source, probe, source.frame, 'no transform from base_link', 'a missing transform')
+    rejected(source, probe, source.frame, 'no transform from base_link', 'a missing transform')
     source.send_until(has_results(probe, SCAN), make=placed(1.5))
     probe.spin(1.0)
-    refused(source, probe, source.frame, 'ms away from the image', 'a stale transform')
+    rejected(source, probe, source.frame, 'ms away from the image', 'a stale transform')
     source.send_until(has_results(probe, SCAN), make=placed(1.5))
     source.send(placed(3.0)())
     probe.wait(lambda: 'jumps by 1.50 m' in probe.status(NODE).message, 'the report of a jump')

@@ -1,4 +1,4 @@
-"""Free space against the truth of the synthetic street."""
+"""Free space, compared with the ground truth of the synthetic street."""
 
 import numpy as np
 import pytest
@@ -10,13 +10,13 @@ from enet_ros.synthetic.truth import StreetTruth
 
 @pytest.fixture(scope='module')
 def scores():
-    """Return the scores of a few frames: with the right pitch, and with one wrong by a degree."""
+    """Return the scores of a few frames: with the correct pitch, and with an error of a degree."""
     trials = Trial(), Trial(np.radians(1.0))
     assert len(list(run_trials(trials, 3, 2, 640, 360, first_seed=7_000_000))) == 6
     return [trial.score for trial in trials]
 
 
-def test_cells_and_rays_are_right(scores):
+def test_most_cells_and_rays_are_correct(scores):
     score = scores[0]
     assert score.visible_cells > 10_000 and score.rays > 500 and score.occupied_in_view > 300
     assert score.correct_cells >= 0.98 * score.visible_cells
@@ -30,7 +30,7 @@ def test_a_wrong_pitch_is_noticed(scores):
     assert wrong.mean_error > 2 * right.mean_error
 
 
-def test_truth_agrees_with_the_street():
+def test_ground_truth_agrees_with_the_street():
     street = SyntheticStreet(320, 180, 7_000_001)
     truth = StreetTruth(street)
     x, y = np.meshgrid(np.arange(0.05, 15, 0.1), np.arange(-9.95, 10, 0.1))

@@ -1,4 +1,4 @@
-"""What an installation by colcon puts where."""
+"""The files of an installation by colcon."""
 
 import os
 import subprocess

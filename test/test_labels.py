@@ -32,7 +32,7 @@ def test_topic_names(name, topic):
 
 
 @pytest.mark.parametrize('name', ['3d_thing', '道路', '7', '_'])
-def test_names_that_are_not_valid_topics_are_refused(name):
+def test_names_that_are_not_valid_topics_are_rejected(name):
     pytest.importorskip('rclpy', reason='needs ROS 2')
     from enet_ros.ros.outputs import mask_topics
     labels = LabelSet('own', (LabelClass('Road', (0, 0, 0)), LabelClass(name, (1, 1, 1))))
@@ -56,7 +56,7 @@ def test_conversion_to_plain_data_and_back(labels):
     ({'classes': []}, 'not a label set'),
     ([], 'not a label set'),
 ])
-def test_invalid_data_is_refused(data, complaint):
+def test_invalid_data_is_rejected(data, complaint):
     with pytest.raises(BadInput, match=complaint):
         LabelSet.from_dict(data)
 

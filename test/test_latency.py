@@ -1,4 +1,4 @@
-"""Late labels are withheld: the node as a process, seen over DDS."""
+"""The latency budget of the segmentation node, observed over DDS."""
 
 import pytest
 
@@ -12,12 +12,12 @@ from sensor_msgs.msg import Image
 
 NODE = '/segmentation_node'
 LABEL, TIMING = f'{NODE}/label', f'{NODE}/timing'
-AGE = {'late', 'no time left'}  # reasons that the budget gives
+AGE = {'late', 'no time left'}  # reasons for drops by the budget
 
 
 @pytest.fixture
 def active(start, probe):
-    """Return a function that starts the node and makes it active, label and timing subscribed."""
+    """Return a function that starts and activates the node; label and timing are subscribed."""
     def active(parameters, camera):
         node = start(parameters)
         probe.subscribe(Image, LABEL)
@@ -32,7 +32,7 @@ def has_label(probe):
     return lambda message: result_of(probe, LABEL, message)
 
 
-def test_late_labels_are_withheld_and_told(active, probe, camera):
+def test_late_labels_are_withheld_and_reported(active, probe, camera):
     active({'latency.budget_ms': 0.001}, camera)
     camera.send_until(lambda m: result_of(probe, TIMING, m))
     del probe.received[TIMING][:]
@@ -47,7 +47,7 @@ def test_late_labels_are_withheld_and_told(active, probe, camera):
     assert all(timing.inference_ms > 0 and timing.age_ms > timing.budget_ms for timing in tried)
     probe.wait(lambda: camera.stream(0.5, 20)
                and 'dropped for their age' in probe.status(NODE).message, 'a warning')
-    # The budget can change while it works.
+    # The budget can change while the node is active.
     assert probe.set_parameter(NODE, 'latency.budget_ms', 60000.0).successful
     message = camera.send_until(has_label(probe))
     timing = probe.wait(lambda: result_of(probe, TIMING, message), 'its timing')
@@ -67,7 +67,7 @@ def test_images_that_are_too_old_are_dropped_on_arrival(active, probe, camera):
 
 
 @pytest.mark.parametrize('age', [1e9, -3600.0], ids=['behind', 'ahead'])
-def test_stamps_of_another_clock(active, probe, camera, age):
+def test_ages_count_from_arrival_with_stamps_of_another_clock(active, probe, camera, age):
     node = active({'latency.budget_ms': 60000.0, 'latency.max_age_ms': 60000.0}, camera)
 
     def elsewhere():
@@ -86,12 +86,12 @@ def test_stamps_of_another_clock(active, probe, camera, age):
     assert node.output().count('ages count from arrival') == 1
 
 
-def test_no_label_leaves_late_under_overload(active, probe):
+def test_no_label_is_published_late_under_overload(active, probe):
     camera = Camera(probe, size=(1280, 720))
     active({'input.width': 640, 'input.height': 352}, camera)
     camera.send_until(has_label(probe))
     left = []
-    for _ in range(5):  # while others slow down the machine, no frame may be in time
+    for _ in range(5):  # if other programs slow down the machine, all frames may be late
         assert probe.set_parameter(NODE, 'latency.budget_ms', 0.0).successful
         del probe.received[TIMING][:]
         camera.stream(seconds=4, rate=60)
@@ -113,7 +113,7 @@ def test_no_label_leaves_late_under_overload(active, probe):
     assert left
 
 
-def test_the_size_follows_the_load(active, probe):
+def test_the_network_size_follows_the_budget(active, probe):
     camera = Camera(probe, size=(640, 360))
     node = active({'latency.budget_ms': 60000.0, 'latency.adaptive': True,
                    'latency.sizes': "['64x48', '640x352']"}, camera)
@@ -136,7 +136,7 @@ def test_the_size_follows_the_load(active, probe):
     assert not result.successful and 'adaptive needs a latency budget' in result.reason
 
 
-def test_ages_in_a_simulation_that_starts_again(active, probe, camera):
+def test_ages_in_a_simulation_that_restarts(active, probe, camera):
     clock = probe.node.create_publisher(Clock, '/clock', 10)
     now = [100.0]
 
@@ -157,6 +157,6 @@ def test_ages_in_a_simulation_that_starts_again(active, probe, camera):
         now[0] = start
         message = camera.send_until(has_label(probe), make=image)
         timing = probe.wait(lambda message=message: result_of(probe, TIMING, message), 'a timing')
-        # The clock goes in steps of 100 ms, and one may be on its way.
+        # The clock advances in steps of 100 ms, and one may not have arrived yet.
         assert -60 < timing.age_on_arrival_ms < 160
         assert timing.within_budget and 0 <= timing.age_ms <= 1000

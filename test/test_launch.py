@@ -1,4 +1,4 @@
-"""The launch files, where launch_ros is installed."""
+"""The launch files; needs launch_ros."""
 
 import os
 import runpy
@@ -32,7 +32,7 @@ INSTALLED = launch_actions.get_package_prefix
 
 @pytest.fixture
 def installed(monkeypatch):
-    """Return the set of packages that the launch files find besides those that are there."""
+    """Return the set of packages that the launch files find in addition to installed ones."""
     packages = {'rviz2'}
 
     def prefix(name):
@@ -59,7 +59,7 @@ def start_freespace(installed):
 
 
 def starter(description):
-    """Return a function that gives the nodes and events which launch arguments lead to."""
+    """Return a function that returns the nodes and events for launch arguments."""
     def start(**arguments):
         context = launch.LaunchContext()
         context.launch_configurations.update(arguments)
@@ -103,7 +103,7 @@ def expand(context, started, executable):
 
 
 def command(node):
-    """Return the words of a node's command line that are known before it starts."""
+    """Return the part of a node's command line that is known before it starts."""
     return [getattr(part, 'text', '') for word in node.cmd for part in word]
 
 
@@ -117,7 +117,7 @@ def test_arguments_are_described(name, arguments):
         assert argument.description not in ('', 'no description given')
 
 
-def test_a_robot_has_its_own_camera(start_segment):
+def test_no_source_is_started_for_a_real_camera(start_segment):
     context, entities = start_segment(image='/camera/image_raw',
                                       camera_info='/camera/camera_info')
     assert nodes(entities) == ['segmentation_node']
@@ -145,7 +145,7 @@ def test_only_given_arguments_override_parameters(start_segment):
     assert 'engine' not in files[1]
 
 
-def test_a_namespace_holds_all_nodes(start_segment):
+def test_all_nodes_are_in_the_namespace(start_segment):
     context, entities = start_segment(namespace='front', source='synthetic', rviz='true')
     assert sorted(nodes(entities)) == ['replay_node', 'rviz2', 'segmentation_node']
     for executable in nodes(entities):
@@ -153,7 +153,7 @@ def test_a_namespace_holds_all_nodes(start_segment):
 
 
 @pytest.mark.parametrize('autostart, count', [('true', 1), ('false', 0)])
-def test_autostart(start_segment, autostart, count):
+def test_autostart_activates_the_node(start_segment, autostart, count):
     assert len(events(start_segment(autostart=autostart)[1])) == count
 
 
@@ -171,7 +171,7 @@ def test_rviz_without_its_package_starts_nothing(request, installed, start):
 
 @pytest.mark.parametrize('start, config', [
     ('start_segment', 'segment.rviz'), ('start_freespace', 'freespace.rviz')])
-def test_rviz_shows_what_was_started(request, start, config):
+def test_rviz_opens_the_configuration_of_the_launch_file(request, start, config):
     context, entities = request.getfixturevalue(start)(rviz='true', image='/camera/image_raw')
     node, _ = expand(context, entities, 'rviz2')
     assert any(word.endswith(f'config/{config}') for word in command(node))
@@ -194,7 +194,7 @@ def test_all_nodes_use_the_same_clock(start_freespace, value, processes):
             assert set(overrides) == {'/segmentation_node', '/**/freespace_node'}
 
 
-def test_a_clock_is_true_or_false(start_segment):
+def test_use_sim_time_must_be_true_or_false(start_segment):
     with pytest.raises(Exception, match='perhaps'):
         start_segment(use_sim_time='perhaps')
 

@@ -80,7 +80,7 @@ def test_a_failing_transition_is_reported(frail, probe, capfd, failing_step, tra
     assert probe.status(NODE).level != DiagnosticStatus.ERROR
 
 
-def test_a_node_that_cannot_be_configured_can_be_tried_again(frail, probe, capfd):
+def test_a_node_that_failed_to_configure_can_be_configured_again(frail, probe, capfd):
     node = frail('create')
     assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
     assert probe.state(NODE) == 'unconfigured' and node.resources is None

@@ -1,4 +1,4 @@
-"""What `enet info` says of a model."""
+"""The output of `enet info`."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def test_stages_of_segnet():
 
 @pytest.fixture
 def file(tmp_path):
-    """Return a checkpoint that says all that one can say."""
+    """Return a checkpoint with complete metadata."""
     spec = ModelSpec(CITYSCAPES, width=96, height=64, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0),
                      training={'data': 'a made street', 'first': {'epochs': 7}},
                      metrics={'val': {'mean_iou': 0.51234, 'iou': {'road': 0.9}}},
@@ -70,7 +70,7 @@ def file(tmp_path):
     return tmp_path / 'made.safetensors'
 
 
-def test_text(file, capsys):
+def test_info_as_text(file, capsys):
     assert main(['info', str(file)]) == 0
     printed = capsys.readouterr().out
     for part in (f'{file.stat().st_size:,} bytes', 'initial_pool: 3', '96x64 RGB in [0, 1], mean '
@@ -83,7 +83,7 @@ def test_text(file, capsys):
     assert not any(line.endswith(' ') for line in printed.splitlines())
 
 
-def test_json(file, capsys):
+def test_info_as_json(file, capsys):
     assert main(['info', '--json', str(file)]) == 0
     described = json.loads(capsys.readouterr().out)
     assert described == json.loads(json.dumps(describe(file)))
@@ -94,7 +94,7 @@ def test_json(file, capsys):
 
 
 def test_classes_without_a_score(tmp_path, capsys):
-    """A class that the scored frames did not show has no IoU; NaN is no JSON."""
+    """A class that did not occur in the evaluated frames has no IoU; NaN is not JSON."""
     metrics = {'val': {'iou': {'road': 0.5, 'train': math.nan}, 'of_frames': [0.5, math.inf]}}
     spec = ModelSpec(CITYSCAPES, metrics=metrics)
     file = tmp_path / 'made.safetensors'
@@ -109,7 +109,7 @@ def test_classes_without_a_score(tmp_path, capsys):
     assert '      train: -\n' in text(describe(file))
 
 
-def test_little_is_said_of_a_model_that_says_little(tmp_path):
+def test_info_of_a_checkpoint_with_little_metadata(tmp_path):
     spec = ModelSpec(CITYSCAPES, 'segnet')
     with torch.device('meta'):
         network = spec.build()
@@ -124,7 +124,7 @@ def test_little_is_said_of_a_model_that_says_little(tmp_path):
     (None, 'does not exist; give a .safetensors file or one of enet_camvid'),
     (b'no weights', 'is not a complete safetensors file'),
 ])
-def test_bad_files(tmp_path, capsys, content, complaint):
+def test_invalid_files_are_rejected(tmp_path, capsys, content, complaint):
     file = tmp_path / 'bad.safetensors'
     if content:
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""One model at several sizes."""
+"""The model pool: sizes and segmenters."""
 
 from itertools import count
 
@@ -32,7 +32,7 @@ def config(width=0, height=0, **latency):
     (config(adaptive=True), [(640, 360), (480, 272), (320, 176)]),
     (config(512, 256, adaptive=True), [(512, 256), (384, 192), (256, 128)]),
     (config(adaptive=True, sizes=('64x48', '96x72', '80x60')), [(96, 72), (80, 60), (64, 48)])])
-def test_sizes(settings, sizes):
+def test_network_sizes(settings, sizes):
     assert network_sizes(settings, SPEC, stride=8) == sizes
 
 
@@ -42,7 +42,7 @@ def test_scaled_sizes_are_multiples_of_the_stride():
     assert network_sizes(config(32, 32, adaptive=True), SPEC, stride=32) == [(32, 32)]
 
 
-def test_sizes_are_given_in_one_place():
+def test_sizes_set_in_two_places_are_rejected():
     with pytest.raises(BadInput, match='leave the first two at 0, or latency.sizes empty'):
         network_sizes(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC, stride=8)
 

@@ -1,4 +1,4 @@
-"""Several cameras on one node, seen over DDS."""
+"""Several cameras on one node, observed over DDS."""
 
 import pytest
 
@@ -44,13 +44,13 @@ def test_each_camera_has_its_own_topics(cameras, probe):
 
         message = camera.send_until(whole, make=image)
         for topic in ('label', 'camera_info'):
-            answer = result_of(probe, f'{NODE}/{name}/{topic}', message)
-            assert (answer.width, answer.height) == camera.size
-            assert answer.header.frame_id == f'{name}_optical'
+            output = result_of(probe, f'{NODE}/{name}/{topic}', message)
+            assert (output.width, output.height) == camera.size
+            assert output.header.frame_id == f'{name}_optical'
     probe.wait(lambda: probe.received[f'{NODE}/label_map'], 'the label map, one for all')
 
 
-def test_each_camera_gets_the_same_share(cameras, probe):
+def test_cameras_get_equal_shares(cameras, probe):
     for name, camera in cameras.items():
         camera.send_until(lambda m, name=name: result_of(probe, f'{NODE}/{name}/label', m))
     for name in NAMES:
@@ -86,7 +86,7 @@ def test_a_camera_that_fails_does_not_stop_the_others(cameras, probe):
 
 
 @pytest.mark.parametrize('names, words', [('[Front]', 'lower-case'), ('[a, a]', 'once')])
-def test_names_that_cannot_be(start, probe, names, words):
+def test_invalid_camera_names_fail_configure_with_a_reason(start, probe, names, words):
     start({'cameras': names})
     assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
     assert words in probe.status(NODE).message

@@ -80,7 +80,7 @@ def test_every_class_has_a_cost(tmp_path, labels):
     assert ('flat' in camera) == (labels is not SUN_RGBD)
 
 
-def test_classes_can_be_told(capsys):
+def test_surfaces_can_be_set(capsys):
     assert main(['nav2-config', '--drivable', 'Road', 'Pavement', '--flat', 'Fence']) == 0
     camera = camera_of(capsys.readouterr().out)
     assert camera['drivable']['classes'] == ['Road', 'Pavement']
@@ -101,7 +101,7 @@ def test_classes_can_be_told(capsys):
     (("['Road']", "[['Road']]"), "drivable.classes is [['Road']]; it must be a list"),
     (('[drivable, flat, obstacle]', '[[a]]'), "class_types has ['a']; each must be a string"),
 ])
-def test_names_that_do_not_match(tmp_path, capsys, change, words):
+def test_class_names_that_do_not_match_are_reported(tmp_path, capsys, change, words):
     path = tmp_path / 'costmap.yaml'
     assert change[0] in SHIPPED.read_text()
     path.write_text(SHIPPED.read_text().replace(*change))

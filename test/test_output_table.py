@@ -1,4 +1,4 @@
-"""The tables of output topics against what streams advertise."""
+"""The tables of output topics, compared with the advertised topics."""
 
 import pytest
 

@@ -34,7 +34,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize('namespace', ['', '/front', 'front/left', 'rear'])
-def test_it_reads_what_a_node_gets(path, namespace):
+def test_it_reads_the_values_that_a_node_gets(path, namespace):
     context = rclpy.Context()
     context.init()
     node = Node('replay_node', namespace=namespace, context=context,
@@ -49,7 +49,7 @@ def test_it_reads_what_a_node_gets(path, namespace):
 
 @pytest.mark.parametrize('text, reason', [
     ('a: [', 'is not YAML'), ('- a', 'does not map'), (None, 'is not a file')])
-def test_a_bad_file_is_rejected(tmp_path, text, reason):
+def test_an_invalid_file_is_rejected(tmp_path, text, reason):
     path = tmp_path / 'params.yaml'
     if text is not None:
         path.write_text(text)
@@ -76,7 +76,7 @@ def test_the_street_camera_follows_the_parameters_of_the_replay_node(path, tmp_p
     assert camera.parameters()['camera.z'] == camera.height_m
 
 
-def test_a_seed_that_is_no_number_is_rejected(tmp_path):
+def test_a_seed_that_is_not_a_number_is_rejected(tmp_path):
     (tmp_path / 'params.yaml').write_text('/**: {ros__parameters: {seed: many}}')
     with pytest.raises(BadInput, match="seed is 'many'; it must be a whole number"):
         StreetCamera.from_parameter_file(str(tmp_path / 'params.yaml'), '')

@@ -1,4 +1,4 @@
-"""ROS parameters made of a config class, on a node in this process."""
+"""ROS parameters declared from a config class, on a node in this process."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from enet_ros.ros.parameters import Parameters
 
 @pytest.fixture
 def make(local_node):
-    """Return a function that makes the parameters of a node, some with values of the start."""
+    """Return a function that declares the parameters of a node, with initial values."""
     def make(values=None):
         overrides = [Parameter(name, value=value) for name, value in (values or {}).items()]
         node = local_node(Node, parameter_overrides=overrides, start_parameter_services=False)
@@ -39,7 +39,7 @@ def test_only_lists_of_strings_are_lists(make, value):
         make({'cameras': value}).read()
 
 
-def test_a_list_and_no_list(make):
+def test_lists_and_empty_lists(make):
     parameters = make({'cameras': ['front', 'left']})
     assert parameters.read().cameras == ('front', 'left')
     assert change(parameters, 'cameras', ['']).successful
@@ -47,7 +47,7 @@ def test_a_list_and_no_list(make):
 
 
 @pytest.mark.parametrize('name', ['cameras', 'overlay.alpha', 'model.path'])
-def test_none_can_be_deleted(make, name):
+def test_parameters_cannot_be_deleted(make, name):
     parameters = make({'cameras': ['front']})
     result = change(parameters, name)
     assert not result.successful and result.reason
@@ -56,7 +56,7 @@ def test_none_can_be_deleted(make, name):
     assert config.cameras == ('front',) and config.overlay.jpeg_quality == 50
 
 
-def test_several_that_were_wrong_at_the_start_are_put_right_one_by_one(make):
+def test_several_invalid_values_can_be_corrected_one_at_a_time(make):
     parameters = make({'input.transport': 'foo', 'output.size': 'bar', 'output.filter': 'linear'})
     for name, value in [('output.size', 'baz'), ('overlay.alpha', 2.0), ('cameras', 'front')]:
         result = change(parameters, name, value)
@@ -67,11 +67,11 @@ def test_several_that_were_wrong_at_the_start_are_put_right_one_by_one(make):
         assert change(parameters, name, value).successful
     config = parameters.read()
     assert (config.output.size, config.output.filter) == ('network', 'linear')
-    result = change(parameters, 'output.size', 'input')  # against the filter
+    result = change(parameters, 'output.size', 'input')  # does not fit the filter
     assert not result.successful and 'output.filter' in result.reason
 
 
-def test_the_clock_cannot_change_under_a_node_at_work(make):
+def test_use_sim_time_cannot_change_while_the_node_is_configured(make):
     parameters = make()
     parameters.locked = 'clean it up first'
     result = change(parameters, 'use_sim_time', True)

@@ -1,4 +1,4 @@
-"""The pitch that kerbs tell."""
+"""The pitch error that the curbs indicate."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def road(x, y):
     return np.abs(y) > 2.5
 
 
-def told(error, pavement=road, blocks=(), roll=0.0, yaw=0.0, x=0.0):
+def measured_error(error, pavement=road, blocks=(), roll=0.0, yaw=0.0, x=0.0):
     true = x, 0.3, 1.4, roll, 0.1, yaw
     camera = Camera(CALIBRATION, *SIZE, rectified=True)
     labels = render_labels(camera, Pose.from_angles(*true), blocks, pavement)
@@ -28,16 +28,16 @@ def told(error, pavement=road, blocks=(), roll=0.0, yaw=0.0, x=0.0):
 
 @pytest.mark.parametrize('error', [-1.5, -0.5, 0.0, 0.5, 1.5])
 @pytest.mark.parametrize('yaw', [0.0, 0.1])
-def test_kerbs_tell_how_wrong_the_pitch_is(error, yaw):
-    found = told(error * ONE_DEGREE, yaw=yaw, x=1.0)
+def test_curbs_give_the_pitch_error(error, yaw):
+    found = measured_error(error * ONE_DEGREE, yaw=yaw, x=1.0)
     assert np.degrees(found) == pytest.approx(error, abs=0.15)
 
 
-def test_what_stands_before_a_kerb_does_not_mislead():
+def test_obstacles_in_front_of_a_curb_do_not_change_the_pitch_error():
     parked = [Block((9, 13), (1.2, 2.5), (0, 1.4), BOX)]
-    assert np.degrees(told(ONE_DEGREE, blocks=parked)) == pytest.approx(1.0, abs=0.2)
+    assert np.degrees(measured_error(ONE_DEGREE, blocks=parked)) == pytest.approx(1.0, abs=0.2)
 
 
 @pytest.mark.parametrize('pavement', [None, lambda x, y: y > 2.5, lambda x, y: x > 5])
-def test_without_two_kerbs_nothing_is_told(pavement):
-    assert np.isnan(told(ONE_DEGREE, pavement))
+def test_there_is_no_pitch_error_without_two_curbs(pavement):
+    assert np.isnan(measured_error(ONE_DEGREE, pavement))

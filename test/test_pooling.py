@@ -1,4 +1,4 @@
-"""Pooling and unpooling: torch's own answers, ties included."""
+"""Pooling and unpooling: the same results as torch, with ties."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Poses that move: the camera's on the base, and the base's on the ground."""
+"""The moving pose of the camera on the base, and the odometry of the base."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ def pose(x=0.0, pitch=0.2):
 
 
 @pytest.mark.parametrize('angle', [0.0, 1e-4, 0.3, 3.1])
-def test_the_change_of_a_pose(angle):
+def test_distance_and_angle_between_poses(angle):
     metres, turned = pose().distance_to(Pose.from_angles(3, 4, 1.5, angle, 0.2, 0))
     assert metres == pytest.approx(5) and turned == pytest.approx(angle, abs=1e-9)
     assert pose(pitch=0.3).pitch == pytest.approx(0.3)
 
 
-def test_noise_does_not_make_another_pose_but_drift_does():
+def test_the_pose_follows_drift_but_not_noise():
     watch, first = PoseTracker(), pose()
     assert watch.update(first, 0.3) is first
     for shift in (0.001, -0.001, 0.0015):
@@ -31,7 +31,7 @@ def test_noise_does_not_make_another_pose_but_drift_does():
 
 
 @pytest.mark.parametrize('to', [pose(0.5), pose(pitch=0.6)])
-def test_a_jump_is_refused_once(to):
+def test_a_jump_is_rejected_once(to):
     watch = PoseTracker()
     watch.update(pose(), 0.3)
     with pytest.raises(BadInput, match='jumps by'):
@@ -47,7 +47,7 @@ def track():
     return track
 
 
-def test_the_base_is_between_the_odometrys_poses(track):
+def test_odometry_is_interpolated(track):
     x, y, yaw = track.interpolate(10.05, 0.2)
     assert (x, y) == (pytest.approx(0.5), 5.0)
     assert np.cos(yaw) == pytest.approx(-1)  # the short way around
@@ -56,7 +56,7 @@ def test_the_base_is_between_the_odometrys_poses(track):
 
 
 @pytest.mark.parametrize('time', [10.5, 10.1 + 1e-6])
-def test_odometry_too_far_from_the_image_is_refused(track, time):
+def test_odometry_too_far_from_the_image_is_rejected(track, time):
     with pytest.raises(BadInput, match='away'):
         track.interpolate(time, 0.09)
 
@@ -72,7 +72,7 @@ def test_fast_odometry_is_kept_long_enough():
 
 
 @pytest.mark.parametrize('late', [10.2, 10.15, 9.5])
-def test_repeated_and_swapped_odometry_is_left_out(track, late):
+def test_repeated_and_out_of_order_odometry_is_ignored(track, late):
     track.add(late, 99.0, 5.0, 0.0)
     assert track.interpolate(10.05, 0.2)[0] == pytest.approx(0.5)
     assert track.interpolate(10.2, 0.2)[0] == 2.0
@@ -80,7 +80,7 @@ def test_repeated_and_swapped_odometry_is_left_out(track, late):
     assert track.interpolate(10.25, 0.2)[0] == pytest.approx(2.5)
 
 
-def test_odometry_starts_anew_when_time_goes_back(track):
+def test_odometry_is_cleared_when_time_goes_back(track):
     with pytest.raises(BadInput, match='no odometry has arrived'):
         OdometryBuffer().interpolate(1.0, 1.0)
     track.add(5.0, 7.0, 5.0, 0.0)
@@ -89,7 +89,7 @@ def test_odometry_starts_anew_when_time_goes_back(track):
         track.interpolate(10.1, 0.2)
 
 
-def test_a_wrong_pitch_is_told_after_enough_frames():
+def test_a_wrong_pitch_is_reported_after_enough_frames():
     watch = PitchMonitor()
     for _ in range(4):
         watch.add(0.02)

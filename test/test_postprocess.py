@@ -26,14 +26,14 @@ def some_labels(width, height):
 
 
 def nearest(labels, width, height):
-    """Take the pixel in which each output pixel's center lies."""
+    """Return, for each output pixel, the input pixel that contains its center."""
     rows = (2 * np.arange(height) + 1) * labels.shape[0] // (2 * height)
     columns = (2 * np.arange(width) + 1) * labels.shape[1] // (2 * width)
     return labels[rows[:, None], columns]
 
 
 def expected(labels, image, order, alpha):
-    """Return all pictures as plain NumPy draws them."""
+    """Return all output images, computed with plain NumPy."""
     height, width = image.shape[:2]
     labels = nearest(labels, width, height)
     color = PALETTE[labels]
@@ -102,7 +102,7 @@ def test_dst_is_written_only_if_its_shape_fits(make, shape):
 
 
 def draw_all(painter, labels, image, order, alpha, size=None):
-    """Return all pictures that a Painter draws of one frame."""
+    """Return all output images of one frame from a Painter."""
     scaled = painter.scaled(labels, *(size or image.shape[1::-1]))
     masks = {f'mask/{name}': painter.mask(scaled, class_id) for name, class_id in MASKS.items()}
     color = painter.color(scaled)
@@ -113,7 +113,7 @@ def draw_all(painter, labels, image, order, alpha, size=None):
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
 @pytest.mark.parametrize('labels_size', [(64, 36), (128, 72), (200, 90)],
                          ids=['smaller', 'same', 'larger'])
-def test_all_pictures_of_consecutive_frames(order, labels_size):
+def test_all_outputs_of_consecutive_frames(order, labels_size):
     painter = Painter(PALETTE)
     for alpha in (0.5, 0.2):
         labels, image = some_labels(*labels_size), noise(128, 72)
@@ -151,7 +151,7 @@ def test_uncertain_pixels_have_no_class(threshold):
 
 
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
-def test_pictures_of_another_size_than_the_image(order):
+def test_labels_of_another_size_than_the_image(order):
     painter = Painter(PALETTE)
     labels, image = some_labels(24, 9), noise(128, 72)
     pictures = draw_all(painter, labels, image, order, 0.5, size=(48, 27))

@@ -1,4 +1,4 @@
-"""The replay node as a process, seen over DDS."""
+"""The replay node as a process, observed over DDS."""
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def start(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Return a folder of three images, the second broken, with labels beside it."""
+    """Return a folder of three images, the second broken, with labels next to it."""
     for name in ('val', 'valannot'):
         (tmp_path / name).mkdir()
     for index in range(3):
@@ -52,7 +52,7 @@ def step(probe):
     return probe.call(Trigger, f'{NODE}/next', Trigger.Request())
 
 
-def test_the_street_with_calibration_and_truth(start, probe):
+def test_the_street_has_calibration_and_ground_truth(start, probe):
     start(rate_hz=5, width=160, height=120, seed=3, frame_id='front_optical')
     kinds = {'image': Image, 'camera_info': CameraInfo, 'truth': Image}
     for topic, kind in kinds.items():
@@ -79,9 +79,9 @@ def test_frames_on_request_until_the_source_ends(start, probe, folder):
     node = start(source=folder, rate_hz=0, loop=False)
     probe.subscribe(Image, f'{NODE}/truth')
     probe.wait(lambda: probe.node.count_publishers(f'{NODE}/truth'), 'the publisher')
-    answers = [step(probe) for _ in range(3)]
-    assert [answer.success for answer in answers] == [True, True, False]
-    assert 'has ended' in answers[2].message
+    responses = [step(probe) for _ in range(3)]
+    assert [response.success for response in responses] == [True, True, False]
+    assert 'has ended' in responses[2].message
     status = probe.status(NODE)
     values = {entry.key: entry.value for entry in status.values}
     assert status.level == DiagnosticStatus.OK and 'has ended' in status.message
@@ -92,7 +92,7 @@ def test_frames_on_request_until_the_source_ends(start, probe, folder):
     assert node.alive
 
 
-def test_a_loop_starts_again(start, probe, folder):
+def test_a_loop_restarts_the_source(start, probe, folder):
     start(source=folder, rate_hz=0)
     assert all(step(probe).success for _ in range(5))
 
@@ -109,7 +109,7 @@ def test_a_video_that_ends(start, probe, tmp_path):
     assert node.alive
 
 
-def test_a_source_that_comes_late_and_ends(start, probe, tmp_path):
+def test_a_source_that_appears_late_and_ends(start, probe, tmp_path):
     source = tmp_path / 'later'
     node = start(source=source, rate_hz=0, loop=False)
     assert probe.status(NODE).level == DiagnosticStatus.ERROR
@@ -127,8 +127,8 @@ def test_a_source_that_comes_late_and_ends(start, probe, tmp_path):
     ({'rate_hz': -1}, 'rate_hz'),
     ({'width': 5}, 'width'),
 ])
-def test_bad_settings_are_reported_and_the_node_stays_up(start, probe, tmp_path, parameters,
-                                                         words):
+def test_invalid_settings_are_reported_and_the_node_keeps_running(
+        start, probe, tmp_path, parameters, words):
     if parameters.get('source') == 'EMPTY':
         parameters = {'source': tmp_path}
     node = start(**parameters)

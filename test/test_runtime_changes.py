@@ -108,7 +108,7 @@ def test_reload_under_load(active, probe, camera, tmp_path):
     assert 'Traceback' not in node.output()
 
 
-def test_reload_of_nothing(start, probe, camera):
+def test_a_reload_before_the_node_is_configured_fails(start, probe, camera):
     start()
     probe.status(NODE)
     response, _ = reload(probe, camera)
@@ -156,7 +156,7 @@ def test_enable_before_the_node_is_configured(start, probe):
     assert 'switched off' in probe.status(NODE).message
 
 
-def test_enable(active, probe, camera):
+def test_the_node_can_be_switched_off_and_on(active, probe, camera):
     active()
     for enabled in (False, True):
         request = SetBool.Request(data=enabled)
@@ -171,7 +171,7 @@ def test_enable(active, probe, camera):
             assert 'switched off' in probe.status(NODE).message
 
 
-def test_changes_that_belong_together(active, probe, camera):
+def test_parameters_can_change_together(active, probe, camera):
     active({'latency.budget_ms': 60000.0})
 
     def change(**values):
@@ -212,7 +212,7 @@ def test_a_camera_that_stops_and_returns(active, probe, camera):
                'status OK')
 
 
-def test_a_camera_info_of_another_shape(active, probe, camera):
+def test_a_camera_info_of_another_aspect_ratio_is_reported(active, probe, camera):
     active()
     for size, level in [((640, 480), DiagnosticStatus.WARN), ((1280, 720), DiagnosticStatus.OK)]:
         def seen(size=size, level=level):
@@ -224,7 +224,7 @@ def test_a_camera_info_of_another_shape(active, probe, camera):
         assert level == DiagnosticStatus.OK or 'another aspect ratio' in status.message
 
 
-def test_a_subscriber_that_cannot_be_served_is_told_of(active, probe, camera):
+def test_an_incompatible_subscriber_is_reported(active, probe, camera):
     active()
     # Images are not kept for late subscribers.
     subscription = probe.subscribe(Image, f'{NODE}/color', LATCHED)

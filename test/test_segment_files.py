@@ -25,7 +25,7 @@ def segmenter():
 
 
 def street(folder, count, labels=0, size=(60, 100)):
-    """Write `count` images of random patches and the first `labels` label files beside them."""
+    """Write `count` images of random patches and the first `labels` label files next to them."""
     noise = np.random.default_rng(0)
     folder.mkdir()
     if labels:

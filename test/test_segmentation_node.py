@@ -87,7 +87,7 @@ def test_late_subscribers_get_the_label_map(start, probe):
     probe.wait(lambda: probe.received[f'{NODE}/label_map'], 'the label map')
 
 
-def test_chosen_masks_only(start, probe):
+def test_only_the_selected_masks_are_advertised(start, probe):
     start({'output.classes': '[Road, SignSymbol]'})
     probe.bring_up(NODE)
     topics = {name for name, _ in probe.node.get_topic_names_and_types()}
@@ -110,7 +110,7 @@ def bad_images(header):
     yield 'absurd size', image(width=4_000_000_000), '4000000000x8'
 
 
-def test_bad_images_are_counted_and_the_next_good_one_is_segmented(start, probe, camera):
+def test_invalid_images_are_counted_and_the_next_valid_one_is_segmented(start, probe, camera):
     node = start()
     probe.subscribe(Image, f'{NODE}/label')
     probe.subscribe(FrameTiming, f'{NODE}/timing')
@@ -146,7 +146,8 @@ def test_bad_images_are_counted_and_the_next_good_one_is_segmented(start, probe,
     ({'output.classes': '[Road, Dragon]'}, "no class 'Dragon'"),
     ({'output.classes': '[Road, Road]'}, 'leave one out'),
 ], ids=str)
-def test_bad_settings_fail_configure_with_a_reason(start, probe, tiny_model, parameters, words):
+def test_invalid_settings_fail_configure_with_a_reason(
+        start, probe, tiny_model, parameters, words):
     node = start(parameters)
     assert not probe.change_state(NODE, Transition.TRANSITION_CONFIGURE)
     assert probe.state(NODE) == 'unconfigured'
@@ -161,7 +162,7 @@ def test_bad_settings_fail_configure_with_a_reason(start, probe, tiny_model, par
     probe.bring_up(NODE)
 
 
-def test_parameters_at_run_time(start, probe, camera):
+def test_parameters_change_at_run_time(start, probe, camera):
     start()
     probe.subscribe(Image, f'{NODE}/overlay')
     probe.subscribe(Image, f'{NODE}/color')
@@ -201,14 +202,14 @@ def test_parameters_describe_themselves(start, probe):
     assert descriptors[0].type == ParameterType.PARAMETER_STRING
 
 
-def test_life_cycle_again_and_again(start, probe, camera):
+def test_repeated_life_cycles(start, probe, camera):
     node = start()
     probe.subscribe(Image, f'{NODE}/label')
     for _ in range(3):
         probe.bring_up(NODE)
         camera.wait_for_node()
         camera.send_until(lambda m: result_of(probe, f'{NODE}/label', m))
-        for _ in range(3):  # frames at work while it stops
+        for _ in range(3):  # frames in progress while it stops
             camera.send()
         assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
         del probe.received[f'{NODE}/label'][:]
@@ -221,7 +222,7 @@ def test_life_cycle_again_and_again(start, probe, camera):
     assert 'Traceback' not in node.output()
 
 
-def test_a_silent_camera_is_told_from_one_that_was_never_there(start, probe):
+def test_a_camera_that_was_never_received_is_reported(start, probe):
     start()
     probe.bring_up(NODE)
     status = probe.wait(lambda: next(
@@ -229,7 +230,7 @@ def test_a_silent_camera_is_told_from_one_that_was_never_there(start, probe):
     assert 'no image on /image' in status.message
 
 
-def test_ctrl_c_while_frames_are_at_work(start, probe, camera):
+def test_ctrl_c_while_frames_are_processed(start, probe, camera):
     node = start()
     probe.subscribe(Image, f'{NODE}/label')
     probe.bring_up(NODE)

@@ -1,4 +1,4 @@
-"""What the node publishes besides the label at the image's size, seen over DDS."""
+"""Output sizes, compressed images and lazy outputs of the segmentation node."""
 
 import cv2
 import numpy as np
@@ -24,8 +24,8 @@ def plane(message):
     return np.array(message.data, np.uint8).reshape(message.height, message.width)
 
 
-def answers(probe, camera, types):
-    """Return an image and {topic: message} of all that came for it."""
+def outputs_of(probe, camera, types):
+    """Return an image and the outputs for it, by topic."""
     for topic, kind in types.items():
         probe.subscribe(kind, f'{NODE}/{topic}')
     probe.bring_up(NODE)
@@ -48,8 +48,8 @@ def test_the_size_of_outputs(start, probe, camera, tiny_model, settings, size):
     start({**PARAMETERS, **settings})
     types = {'label': Image, 'confidence': Image, 'mask/road': Image, 'color': Image,
              'overlay': Image, 'camera_info': CameraInfo}
-    message, got = answers(probe, camera, types)
-    assert {(answer.width, answer.height) for answer in got.values()} == {size}
+    message, got = outputs_of(probe, camera, types)
+    assert {(output.width, output.height) for output in got.values()} == {size}
     fixed = None if settings['output.size'] == 'network' else size
     segmenter = Segmenter.load(tiny_model, **ENGINE, output_size=fixed,
                                filter=settings.get('output.filter', 'nearest'))
@@ -67,7 +67,7 @@ def test_the_size_of_outputs(start, probe, camera, tiny_model, settings, size):
 
 def test_uncertain_pixels_have_no_class(start, probe, camera):
     start(PARAMETERS)
-    _, got = answers(probe, camera, {'label': Image, 'confidence': Image})
+    _, got = outputs_of(probe, camera, {'label': Image, 'confidence': Image})
     assert (plane(got['label']) < 255).all()
     level = int(np.median(plane(got['confidence'])))
     assert probe.set_parameter(NODE, 'output.confidence_threshold', level / 255).successful
@@ -88,7 +88,8 @@ def test_uncertain_pixels_have_no_class(start, probe, camera):
 def test_compressed_images(start, probe, tiny_model, form):
     node = start({**PARAMETERS, 'input.transport': 'compressed'})
     camera = Camera(probe, compressed=form)
-    message, got = answers(probe, camera, {'label': Image, 'overlay/compressed': CompressedImage})
+    message, got = outputs_of(probe, camera,
+                              {'label': Image, 'overlay/compressed': CompressedImage})
     picture = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
     labels = plane(got['label'])
     right = Segmenter.load(tiny_model, **ENGINE, output_size=(160, 90))(picture, 'bgr').labels
@@ -100,7 +101,7 @@ def test_compressed_images(start, probe, tiny_model, form):
     _, right = cv2.imencode('.jpg', blend, [cv2.IMWRITE_JPEG_QUALITY, 80])
     right = cv2.imdecode(right, cv2.IMREAD_COLOR)
     assert pixels.shape == picture.shape and np.abs(pixels - right.astype(int)).mean() < 2
-    # One that is truncated, and one that is nothing.
+    # A truncated image, and data that is no image.
     whole = bytes(message.data)
     for data, words in [(whole[:len(whole) // 2], ('is truncated', 'cannot be decoded')),
                         (b'', ('cannot be decoded',)), (b'no image', ('cannot be decoded',))]:
@@ -115,7 +116,7 @@ def test_compressed_images(start, probe, tiny_model, form):
     assert 'Traceback' not in node.output()
 
 
-def test_subscribers_come_and_go(start, probe, camera):
+def test_only_outputs_with_subscribers_are_made(start, probe, camera):
     start(PARAMETERS)
     probe.bring_up(NODE)
     camera.wait_for_node()
@@ -151,7 +152,7 @@ def test_label_info(start, probe):
     assert info.threshold == pytest.approx(0.25)
 
 
-def test_images_come_as_asked_for(start, probe):
+def test_the_transport_selects_the_image_topic(start, probe):
     start({**PARAMETERS, 'cameras': '[front]', 'input.transport': 'compressed'})
     probe.subscribe(Image, f'{NODE}/front/label')
     probe.bring_up(NODE)

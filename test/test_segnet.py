@@ -18,7 +18,7 @@ from enet_ros.segmenter import Segmenter
 
 @pytest.fixture(scope='module')
 def network():
-    """Return a network whose normalisation layers keep its values in range.
+    """Return a network whose normalization layers keep its values in range.
 
     In double precision: rounding could move a maximum to another place in its window.
     """
@@ -34,7 +34,7 @@ def network():
 
 @pytest.mark.parametrize('classes, parameters', [
     (12, 29_449_932), (19, 29_453_971), (20, 29_454_548)])
-def test_has_as_many_parameters_as_the_paper_counts(classes, parameters):
+def test_number_of_parameters_is_that_of_the_paper(classes, parameters):
     with torch.device('meta'):
         assert sum(p.numel() for p in SegNet(classes).parameters()) == parameters
 
@@ -54,7 +54,7 @@ def test_shape_after_every_stage():
 
 
 @pytest.mark.parametrize('width, height', [(32, 32), (33, 47), (64, 63)])
-def test_logits_have_the_images_size(network, width, height):
+def test_logits_have_the_size_of_the_image(network, width, height):
     with torch.inference_mode():
         image = torch.rand(1, 3, height, width, dtype=torch.double)
         assert network(image).shape == (1, 11, height, width)
@@ -83,7 +83,7 @@ def test_gradient_reaches_every_parameter(network):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
-def test_folding_changes_no_answer(network):
+def test_folding_does_not_change_the_logits(network):
     folded = fold_batch_norms(copy.deepcopy(network))
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     image = torch.rand(1, 3, 45, 64, dtype=torch.double)
@@ -106,6 +106,6 @@ def test_checkpoint_and_segmenter(network, tmp_path):
     assert segmenter(np.zeros((90, 120, 3), np.uint8)).labels.shape == (48, 64)
 
 
-def test_the_least_size():
+def test_the_smallest_image():
     with pytest.raises(BadInput, match='segnet needs at least 32x32'):
         checkpoint.ModelSpec(CAMVID, 'segnet', width=24, height=64)

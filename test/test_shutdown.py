@@ -12,7 +12,7 @@ from lifecycle_msgs.msg import Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState
 
 NODE = '/segmentation_node'
-MAX_SECONDS = 4.0  # on a busy machine; without load it takes less than one
+MAX_SECONDS = 4.0  # on a busy machine; less than one on a quiet one
 
 
 def stop(node, sign=signal.SIGINT):
@@ -22,7 +22,7 @@ def stop(node, sign=signal.SIGINT):
     return code, time.monotonic() - start
 
 
-def test_while_modules_are_imported(start, probe):
+def test_interrupt_while_modules_are_imported(start, probe):
     node = start()
     maps = Path(f'/proc/{node.process.pid}/maps')
     probe.wait(lambda: 'libtorch' in maps.read_text(), 'the import of torch')
@@ -32,7 +32,7 @@ def test_while_modules_are_imported(start, probe):
 
 
 @pytest.mark.parametrize('sign', [signal.SIGINT, signal.SIGTERM])
-def test_while_the_model_is_loaded(start, probe, sign):
+def test_interrupt_while_the_model_is_loaded(start, probe, sign):
     node = start({'latency.adaptive': True, 'latency.budget_ms': 1000.0,
                   'latency.sizes': "['4096x2048', '2048x1024']"})
     topic = f'{NODE}/transition_event'
@@ -48,7 +48,7 @@ def test_while_the_model_is_loaded(start, probe, sign):
     assert 'Traceback' not in node.output() and 'rror' not in node.output()
 
 
-def test_while_it_waits(start, probe):
+def test_interrupt_while_the_node_waits(start, probe):
     node = start()
     assert probe.state(NODE) == 'unconfigured'
     code, seconds = stop(node)

@@ -8,8 +8,8 @@ from enet_ros.latency.admission import AdmissionControl
 from enet_ros.latency.size_policy import SizePolicy
 
 SIZES = [(640, 360), (480, 270), (320, 180), (160, 90)]
-COSTS = [24.0, 14.0, 7.0, 2.0]  # milliseconds of the network on a free machine
-TRANSPORT, OTHER_WORK, PUBLISHING = 3.0, 3.0, 0.3  # milliseconds beside the network
+COSTS = [24.0, 14.0, 7.0, 2.0]  # milliseconds of the network on an idle machine
+TRANSPORT, OTHER_WORK, PUBLISHING = 3.0, 3.0, 0.3  # milliseconds in addition to the network
 
 
 class Robot:
@@ -90,7 +90,7 @@ def test_settles_on_the_right_size_and_stays(slowness, size):
 
 
 @pytest.mark.parametrize('rate', [10, 15, 30, 60])
-def test_follows_a_load_that_comes_and_goes(rate):
+def test_follows_a_temporary_load(rate):
     robot = Robot(rate=rate, budget=60.0)
     robot.run(5)
     assert not robot.changes
@@ -125,7 +125,7 @@ def test_a_slow_first_frame_at_a_size_does_not_reject_it(rate):
     assert len(robot.published) >= 12 * rate
 
 
-def test_a_pause_of_the_camera_changes_nothing():
+def test_a_pause_of_the_camera_does_not_change_the_size():
     robot = Robot(slowness=1.5)  # as below
     robot.run(10)
     robot.now += 60
@@ -152,7 +152,7 @@ def test_a_nearly_saturated_worker_tries_no_larger_size():
     assert not robot.changes
 
 
-def test_single_slow_frames_change_nothing():
+def test_single_slow_frames_do_not_change_the_size():
     robot = Robot(rate=15.0)
     for _ in range(10):
         robot.run(6)

@@ -162,7 +162,7 @@ def test_reading_continues_after_a_file_that_cannot_be_read(tmp_path):
     assert frames[4].name == 'e' and len(frames) == 5
 
 
-def test_images_that_differ_only_in_their_suffix_are_refused(tmp_path):
+def test_images_that_differ_only_in_their_suffix_are_rejected(tmp_path):
     write_image(tmp_path / 'a.png')
     write_image(tmp_path / 'a.jpg')
     with pytest.raises(BadInput, match='a.jpg and a.png.*rename'):
@@ -197,7 +197,7 @@ def test_camera_that_is_disconnected(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('storage', ['sqlite3', 'mcap'])
-def test_bag(tmp_path, storage):
+def test_a_bag(tmp_path, storage):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 4), np.uint8)
     rgb, gray = pixels[..., :3], pixels[..., 0]
     jpeg = cv2.imencode('.jpg', IMAGE[..., ::-1])[1].tobytes()

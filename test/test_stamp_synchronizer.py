@@ -15,7 +15,7 @@ def message(stamp):
 
 @pytest.fixture
 def incomplete():
-    """Return the list of (topics, overtaken) that the synchronizer has given up."""
+    """Return the list of (topics, overtaken) that the synchronizer has discarded."""
     return []
 
 
@@ -33,7 +33,7 @@ def test_the_order_of_the_topics_does_not_matter(synchronizer, incomplete):
     assert not incomplete
 
 
-def test_stamps_before_a_complete_one_are_given_up(synchronizer, incomplete):
+def test_stamps_before_a_complete_one_are_discarded(synchronizer, incomplete):
     synchronizer.add('label', message(1))
     synchronizer.add('info', message(3))
     synchronizer.add('label', message(2))
@@ -49,7 +49,7 @@ def test_a_clock_that_goes_back_is_followed(synchronizer, incomplete):
     assert not incomplete
 
 
-def test_the_oldest_of_too_many_stamps_are_given_up(synchronizer, incomplete):
+def test_the_oldest_of_too_many_stamps_are_discarded(synchronizer, incomplete):
     for stamp in range(MAX_WAITING + 3):
         synchronizer.add('label', message(stamp))
     assert incomplete == [({'label'}, False)] * 3

@@ -1,4 +1,4 @@
-"""The direction of imports, and the house style."""
+"""The layers of modules, types and lint."""
 
 import ast
 import subprocess

@@ -31,7 +31,7 @@ def test_a_frame_depends_on_seed_and_index_alone():
     (160, 120, '1725e0c6d00cdb2195bd8d6672c5c75c926181f00cac64dfff898541755b51ba'),
     (321, 97, '06b098e1d59b6198a5aab6dbdb2a7f5f8708c8c9283e32d09e664d77af855e1b')])
 def test_pixels_and_labels_of_known_frames(width, height, digest):
-    """Trained and scored models refer to these very streets, so they must not change."""
+    """The streets must not change: models were trained and evaluated on them."""
     pixels = hashlib.sha256()
     for seed in range(3):
         street = SyntheticStreet(width, height, seed)
@@ -119,7 +119,7 @@ def test_free_ground_looks_like_road_or_is_hidden(seed):
     assert not np.isin(seen, [CAMVID.id_of('Pavement'), CAMVID.id_of('Sky')]).any()
 
 
-def test_parked_objects_come_nearer_as_the_camera_drives():
+def test_parked_objects_grow_as_the_camera_approaches():
     street = SyntheticStreet(160, 120, seed=5)
     later = 3
     step = street.layout.speed * later / FRAME_RATE
@@ -136,11 +136,11 @@ def test_parked_objects_come_nearer_as_the_camera_drives():
 
 
 @pytest.mark.parametrize('arguments', [(16, 100, 0), (100, 31, 0)])
-def test_sizes_that_are_too_small_are_refused(arguments):
+def test_sizes_that_are_too_small_are_rejected(arguments):
     with pytest.raises(BadInput, match='at least 32x32'):
         SyntheticStreet(*arguments)
 
 
-def test_negative_frames_are_refused():
+def test_negative_frames_are_rejected():
     with pytest.raises(BadInput, match='count from 0'):
         SyntheticStreet(64, 48).render(-1)

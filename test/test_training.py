@@ -204,13 +204,13 @@ def test_changes_override_the_file(tmp_path):
     ('optimizer: sgd', 'choose one of adamw, adam'),
     ('- 1', 'has no entries'),
 ])
-def test_invalid_recipes_are_refused(tmp_path, text, complaint):
+def test_invalid_recipes_are_rejected(tmp_path, text, complaint):
     (tmp_path / 'mine.yaml').write_text(text)
     with pytest.raises(BadInput, match=complaint):
         load_recipe(tmp_path / 'mine.yaml')
 
 
-def test_a_missing_recipe_is_refused():
+def test_a_missing_recipe_is_rejected():
     with pytest.raises(BadInput, match='recipe worst does not exist; .* best, continue, paper'):
         load_recipe('worst')
 
@@ -394,7 +394,7 @@ def unreadable(tmp_path):
     ({}, {'seed': 1}, r'a run with other settings \(seed\)'),
     ({}, {'initial': 'none.safetensors'}, 'none.safetensors does not exist'),
 ])
-def test_other_settings_are_refused_before_frames_are_read(finished, unreadable, changes,
+def test_other_settings_are_rejected_before_frames_are_read(finished, unreadable, changes,
                                                            settings, complaint):
     with pytest.raises(BadInput, match=complaint):
         small_run(unreadable, finished, changes={**SHORT, **changes}, **settings)
@@ -427,7 +427,7 @@ def test_a_run_does_not_resume_with_other_frames(tmp_path, finished, split):
 
 
 @pytest.mark.parametrize('state', [{'recipe': {}, 'step': 1}, [1.0]])
-def test_a_state_of_another_version_is_refused(finished, unreadable, state):
+def test_a_state_of_another_version_is_rejected(finished, unreadable, state):
     torch.save(state, finished / 'state.pt')
     with pytest.raises(BadInput, match='state.pt was written by another version of enet_ros; '):
         small_run(unreadable, finished, changes=SHORT)
@@ -494,7 +494,7 @@ def test_two_processes_average_gradients_and_sum_scores(tmp_path, camvid):
     ({'precision': '8'}, 'choose one of 32-true, bf16-mixed'),
     ({'seed': 20_000_000_000}, 'seed is 20000000000; it must be at most 2147483647'),
 ])
-def test_bad_settings_are_refused(tmp_path, camvid, settings, complaint):
+def test_bad_settings_are_rejected(tmp_path, camvid, settings, complaint):
     with pytest.raises(BadInput, match=complaint):
         small_run(camvid, tmp_path, **settings)
 
