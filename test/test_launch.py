@@ -17,7 +17,7 @@ import launch_ros
 import yaml
 from ament_index_python.packages import PackageNotFoundError
 from enet_ros.msg import FrameTiming
-from nodes import DOMAIN, PATIENCE
+from nodes import DOMAIN, TIMEOUT
 from rosgraph_msgs.msg import Clock
 
 from enet_ros.ros import launch_actions
@@ -284,7 +284,7 @@ def run_launch(tmp_path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
         try:
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
