@@ -1,6 +1,6 @@
 """The `enet` command.
 
-Each command has a function that adds its parser and a function that runs it. Heavy packages are
+Each command has a function that adds its parser and a function that runs it. Large packages are
 imported when a command runs, so that help is fast.
 """
 
@@ -9,7 +9,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,12 +78,17 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
-def _add_command(commands: Any, name: str, arguments: str, help_text: str,
-                 description: str) -> argparse.ArgumentParser:
-    """Add a subcommand; `arguments` are the required ones in the usage line."""
-    return commands.add_parser(
-        name, usage=f'%(prog)s {arguments} [options]'.replace('  ', ' '), help=help_text,
+def _add_command(commands: Any, run: Callable[[argparse.Namespace], int], usage: str,
+                 help_text: str, description: str) -> argparse.ArgumentParser:
+    """Add a subcommand that calls `run`.
+
+    usage: the name of the command and its required arguments.
+    """
+    command = commands.add_parser(
+        usage.split()[0], usage=f'enet {usage} [options]', help=help_text,
         description=description, formatter_class=_HelpFormatter)
+    command.set_defaults(run=run)
+    return command
 
 
 def _add_setting(parser: argparse._ActionsContainer, item: Field[Any]) -> None:
@@ -140,10 +145,10 @@ def _description(options: argparse.Namespace, segmenter: 'Segmenter') -> str:
 
 def _add_segment(commands: Any) -> None:
     segment = _add_command(
-        commands, 'segment', 'SOURCE --out FOLDER',
+        commands, _segment, 'segment SOURCE --out FOLDER',
         'segment images, a video or a recording into files',
         'Write the label image (class ids), the colored labels and the overlay of each frame. If '
-        'label files lie beside the images (val/ and valannot/), print the scores as well.')
+        'there are label files next to the images (val/ and valannot/), print the scores too.')
     segment.add_argument('source', metavar='SOURCE',
                          help='an image, a folder of images, a video, a rosbag2 (BAG or '
                          'BAG:/topic), the index of a camera, or synthetic')
@@ -153,7 +158,6 @@ def _add_segment(commands: Any) -> None:
                          help='random seed of the synthetic street')
     _add_settings(segment, InputConfig, ['white_level'])
     _add_model(segment)
-    segment.set_defaults(run=_segment)
 
 
 def _segment(options: argparse.Namespace) -> int:
@@ -172,7 +176,7 @@ def _segment(options: argparse.Namespace) -> int:
 
 def _add_evaluate(commands: Any) -> None:
     evaluate = _add_command(
-        commands, 'evaluate', '', 'score a model on a labeled data set',
+        commands, _evaluate, 'evaluate', 'evaluate a model on a labeled data set',
         'Segment the frames of a split as the node does, and print the scores that the papers '
         'report, measured at the size of the ground truth. With --out, also write report.json, '
         'confusion.png and the frames with the lowest mean IoU.')
@@ -187,7 +191,6 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument('--worst', type=int, default=8, metavar='N',
                           help='number of frames in the report, those with the lowest mean IoU')
     _add_model(evaluate)
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -221,7 +224,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _add_train(commands: Any) -> None:
     train = _add_command(
-        commands, 'train', '', 'train a network by a recipe',
+        commands, _train, 'train', 'train a network with a recipe',
         'Train a network. Rerun the same command to resume an interrupted run.')
     train.add_argument('--recipe', default='best', metavar='RECIPE',
                        help='name of a shipped recipe (best, continue, refine, streets, paper, '
@@ -229,7 +232,6 @@ def _add_train(commands: Any) -> None:
     _add_settings(train.add_argument_group('run'), RunConfig)
     _add_settings(train.add_argument_group('recipe', 'These options override the recipe.'),
                   Recipe)
-    train.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -246,12 +248,11 @@ def _train(options: argparse.Namespace) -> int:
 
 def _add_info(commands: Any) -> None:
     info = _add_command(
-        commands, 'info', 'MODEL', 'show the metadata, layers and cost of a model',
+        commands, _info, 'info MODEL', 'show the metadata, layers and cost of a model',
         'Print the metadata of a model, its stages with their outputs and parameters, and the '
         'cost of a frame.')
     info.add_argument('model', metavar='MODEL', help=MODEL_HELP)
     info.add_argument('--json', action='store_true', help='print JSON')
-    info.set_defaults(run=_info)
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -264,7 +265,7 @@ def _info(options: argparse.Namespace) -> int:
 
 def _add_export(commands: Any) -> None:
     export = _add_command(
-        commands, 'export', 'MODEL --out FILE', 'write a model as an ONNX file',
+        commands, _export, 'export MODEL --out FILE', 'write a model as an ONNX file',
         'Write a model as an ONNX file whose input is an image, uint8 (1, H, W, 3) RGB, and whose '
         'output is its labels, uint8 (1, H, W). The file is kept only if its labels on test '
         'images match those of the model. Its metadata entry enet_ros describes the model.')
@@ -277,7 +278,6 @@ def _add_export(commands: Any) -> None:
     export.add_argument('--confidence', action='store_true',
                         help='also output the confidence, uint8 (1, H, W): 255 times the '
                         'probability of the label')
-    export.set_defaults(run=_export)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -294,7 +294,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _add_import(commands: Any) -> None:
     importer = _add_command(
-        commands, 'import', 'FILE --labels LABELS', 'convert a checkpoint of PyTorch-ENet',
+        commands, _import, 'import FILE --labels LABELS', 'convert a checkpoint of PyTorch-ENet',
         'Convert an ENet that was trained on RGB in [0, 1] with davidtvs/PyTorch-ENet of March '
         '2021 or later. No code in the file is run. Weights stay float32, because half precision '
         'would change predictions.')
@@ -311,7 +311,6 @@ def _add_import(commands: Any) -> None:
                           help='width of the network input in pixels')
     importer.add_argument('--height', type=int, default=360, metavar='N',
                           help='height of the network input in pixels')
-    importer.set_defaults(run=_import)
 
 
 def _import(options: argparse.Namespace) -> int:
@@ -336,7 +335,7 @@ def _import(options: argparse.Namespace) -> int:
 
 def _add_benchmark(commands: Any) -> None:
     benchmark = _add_command(
-        commands, 'benchmark', '', 'measure the networks on the engines of this machine',
+        commands, _benchmark, 'benchmark', 'measure the networks on the engines of this machine',
         'Measure each installed engine and the plain alternatives without this package in turn, '
         'and print a Markdown report. With --out, also write the report, all figures as JSON and '
         'a plot, updated after each size. The full benchmark takes about 12 minutes on two '
@@ -354,11 +353,11 @@ def _add_benchmark(commands: Any) -> None:
     _add_settings(benchmark, ModelConfig, ['threads'])
     benchmark.add_argument('--compiled', action='store_true',
                            help='also measure the engine torch compiled, which takes minutes')
-    benchmark.set_defaults(run=_benchmark)
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from enet_ros.benchmark.comparison import Comparison, make_plan
+    from enet_ros.benchmark.comparison import Comparison
+    from enet_ros.benchmark.plan import make_plan
     from enet_ros.benchmark.report import ReportFolder, markdown
 
     folder = ReportFolder(options.out) if options.out else None
@@ -374,7 +373,8 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _add_nav2_config(commands: Any) -> None:
     nav2 = _add_command(
-        commands, 'nav2-config', '[MODEL]', 'write the parameters of a Nav2 costmap for a model',
+        commands, _nav2_config, 'nav2-config [MODEL]',
+        'write the parameters of a Nav2 costmap for a model',
         'Write the parameters of a Nav2 costmap whose semantic_segmentation_layer uses the '
         'classes of the model, or check that a file names exactly these classes.')
     nav2.add_argument('model', nargs='?', default=ModelConfig.path, metavar='MODEL',
@@ -385,7 +385,6 @@ def _add_nav2_config(commands: Any) -> None:
                       help='drivable classes (default: those that the model marks)')
     nav2.add_argument('--flat', nargs='+', default=[], metavar='CLASS',
                       help='classes of other flat ground (default: pavement, sidewalk, terrain)')
-    nav2.set_defaults(run=_nav2_config)
 
 
 def _nav2_config(options: argparse.Namespace) -> int:

@@ -20,9 +20,10 @@ from enet_ros.benchmark.candidates import (
     slow_precisions,
     unavailable_engines,
 )
-from enet_ros.benchmark.comparison import FULL, QUICK, Comparison, Plan, make_plan
+from enet_ros.benchmark.comparison import Comparison
 from enet_ros.benchmark.measure import Measurement, measure, warm_up
 from enet_ros.benchmark.networks import random_network, street_frames
+from enet_ros.benchmark.plan import FULL, QUICK, Plan, make_plan
 from enet_ros.benchmark.report import ReportFolder, markdown
 from enet_ros.benchmark.startup import StartupFailed, measure_startup
 from enet_ros.benchmark.status_line import StatusLine

@@ -1,11 +1,10 @@
 """The comparison of all architectures on all engines and baselines, in one run."""
 
 import gc
-import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 
 import cv2
@@ -41,6 +40,7 @@ from enet_ros.benchmark.pipeline import (
     PLAIN,
     pipeline_candidates,
 )
+from enet_ros.benchmark.plan import Plan
 from enet_ros.benchmark.results import (
     NetworkCost,
     PipelineResult,
@@ -65,30 +65,6 @@ Key = tuple[str, str]  # architecture, candidate's name
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is measured, and how long.
-
-    sizes: (width, height) of the frames, pixels.
-    rounds, turn_s, candidate_s: as in `measure`, for each size.
-    deadline_s: what is expected to end later than this after the start is skipped.
-    other_precisions: precisions in which the architectures other than ENet are measured.
-    """
-
-    sizes: tuple[Size, ...]
-    rounds: int
-    turn_s: float
-    candidate_s: float
-    deadline_s: float
-    other_precisions: tuple[str, ...] = ('float32', 'bfloat16', 'float16')
-
-
-FULL = Plan(((480, 320), (640, 360), (1280, 720), (1920, 1080)), rounds=8, turn_s=0.25,
-            candidate_s=2, deadline_s=float('inf'))
-QUICK = Plan(((640, 360),), rounds=3, turn_s=0.25, candidate_s=2, deadline_s=105,
-             other_precisions=('float32',))
-
-
-@dataclass(frozen=True)
 class LoadedCandidate:
     """A candidate that is warmed up, and the seconds of its last frame."""
 
@@ -97,26 +73,8 @@ class LoadedCandidate:
     frame_s: float
 
 
-def make_plan(quick: bool, sizes: str = '') -> Plan:
-    """Return the Plan of `enet benchmark`.
-
-    sizes: such as '640x360,1280x720'; empty means the plan's own. Raise BadInput for other texts.
-    """
-    plan = QUICK if quick else FULL
-    return replace(plan, sizes=tuple(map(_parse_size, sizes.split(',')))) if sizes else plan
-
-
-def _parse_size(text: str) -> Size:
-    match = re.fullmatch(r'(\d{2,4})x(\d{2,4})', text.strip())
-    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
-    if min(width, height) < 32:
-        raise BadInput(f'{text!r} is not a size; write sizes of at least 32x32 pixels, separated '
-                       'by commas, such as 640x360,1280x720')
-    return width, height
-
-
 class Comparison:
-    """Measure what a Plan says. `results` is plain data for the report.
+    """Carry out a Plan. `results` is plain data for the report.
 
     Progress is printed to stderr. Raise BadInput if a requested engine does not run on this
     machine.
@@ -218,7 +176,7 @@ class Comparison:
 
     def _measure(self, title: str, candidates: Mapping[Name, Run], frames: Sequence[Image]
                  ) -> dict[Name, Measurement]:
-        """Measure candidates as the plan says."""
+        """Measure candidates for as long as the plan says."""
         plan = self._plan
 
         def report(number: int, name: Name) -> None:

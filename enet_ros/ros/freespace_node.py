@@ -1,6 +1,5 @@
 """The lifecycle node that turns label images into free space for planners."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -15,21 +14,18 @@ from enet_ros.ros.label_stream import LabelStream
 from enet_ros.ros.lifecycle import ManagedNode
 from enet_ros.ros.odometry import OdometryTrack
 from enet_ros.ros.outputs import FreeSpaceFrame
-from enet_ros.ros.pipeline import FramePipeline
+from enet_ros.ros.pipeline import PipelineResources
 from enet_ros.ros.process import run_nodes
 
 TEXTS = DiagnosticTexts('free space', 'finding free space', 'the segmentation node',
                         'a coarser grid')
 
 
-@dataclass
-class FreeSpaceResources:
-    """What a configured free space node has. pipeline: None while the node is inactive."""
+@dataclass(kw_only=True)
+class FreeSpaceResources(PipelineResources[LabelStream, LabelFrame, FreeSpaceFrame]):
+    """The resources of a configured free space node, which has one stream."""
 
-    clock: Callable[[], float]
-    stream: LabelStream
     processor: FreeSpaceProcessor
-    pipeline: FramePipeline[LabelStream, LabelFrame, FreeSpaceFrame] | None = None
 
 
 class FreeSpaceNode(ManagedNode[FreeSpaceNodeConfig, FreeSpaceResources]):
@@ -56,18 +52,15 @@ class FreeSpaceNode(ManagedNode[FreeSpaceNodeConfig, FreeSpaceResources]):
             'base frame': config.base_frame, 'pose from': config.camera.pose,
             'frames fused': 'by odometry' if odometry else 'no'}
         processor = FreeSpaceProcessor(pose_source, odometry, self.get_logger())
-        return FreeSpaceResources(clock, stream, processor)
+        return FreeSpaceResources(clock=clock, streams=[stream], processor=processor)
 
     def _start(self, config: FreeSpaceNodeConfig, resources: FreeSpaceResources,
                deactivation: ExitStack) -> None:
         resources.processor.forget()
-        pipeline = FramePipeline(resources.processor, resources.clock, self.get_logger())
-        deactivation.callback(pipeline.stop)
-        resources.pipeline = pipeline
-        deactivation.callback(setattr, resources, 'pipeline', None)
-        deactivation.callback(resources.stream.stop_receiving)
-        resources.stream.start_receiving(config.input.confidence)
-        self.diagnostics.streams = [resources.stream]
+        resources.start(self.get_logger(), deactivation)
+        for stream in resources.streams:
+            stream.start_receiving(config.input.confidence)
+        self.diagnostics.streams = resources.streams
 
     def _receive(self, stream: LabelStream, frame: LabelFrame) -> None:
         if self.resources and self.resources.pipeline:  # not deactivated in the meantime

@@ -1,8 +1,10 @@
-"""The way of a frame through a node, from the callback that received it to its publication."""
+"""The path of a frame through a node, from the callback that received it to its publication."""
 
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -125,3 +127,27 @@ class FramePipeline(Generic[StreamT, FrameT, ResultT]):
         stream.statistics.dropped(reason)
         stream.statistics.failed(error)
         self.logger.error(f'{stream.item} dropped: {text}', throttle_duration_sec=1.0)
+
+
+@dataclass(kw_only=True)
+class PipelineResources(Generic[StreamT, FrameT, ResultT]):
+    """What a configured node needs to process frames.
+
+    pipeline: None while the node is inactive.
+    """
+
+    clock: Callable[[], float]
+    streams: list[StreamT]
+    processor: FrameProcessor[StreamT, FrameT, ResultT]
+    pipeline: FramePipeline[StreamT, FrameT, ResultT] | None = None
+
+    def start(self, logger: RcutilsLogger, deactivation: ExitStack) -> None:
+        """Start the pipeline; deactivation takes the callbacks that undo each step."""
+        self.pipeline = FramePipeline(self.processor, self.clock, logger)
+        deactivation.callback(self._stop, self.pipeline)
+        for stream in self.streams:
+            deactivation.callback(stream.stop_receiving)
+
+    def _stop(self, pipeline: FramePipeline[StreamT, FrameT, ResultT]) -> None:
+        self.pipeline = None
+        pipeline.stop()

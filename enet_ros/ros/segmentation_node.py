@@ -1,6 +1,5 @@
 """The lifecycle node that segments the images of cameras."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from enet_ros.ros.label_map_publisher import LabelMapPublisher
 from enet_ros.ros.lifecycle import ManagedNode
 from enet_ros.ros.log_forwarder import LogForwarder
 from enet_ros.ros.outputs import SegmentedFrame, mask_topics
-from enet_ros.ros.pipeline import FramePipeline
+from enet_ros.ros.pipeline import PipelineResources
 from enet_ros.ros.process import run_nodes
 from enet_ros.ros.segmentation_processor import SegmentationProcessor
 
@@ -27,16 +26,12 @@ TEXTS = DiagnosticTexts('segmentation', 'segmenting', 'the camera',
                         'a smaller network size, latency.adaptive')
 
 
-@dataclass
-class SegmentationResources:
-    """What a configured segmentation node has. pipeline: None while the node is inactive."""
+@dataclass(kw_only=True)
+class SegmentationResources(PipelineResources[CameraStream, CameraFrame, SegmentedFrame]):
+    """The resources of a configured segmentation node."""
 
-    clock: Callable[[], float]
-    label_map: LabelMapPublisher
-    streams: list[CameraStream]
     pool: ModelPool
-    processor: SegmentationProcessor
-    pipeline: FramePipeline[CameraStream, CameraFrame, SegmentedFrame] | None = None
+    label_map: LabelMapPublisher
 
 
 class SegmentationNode(ManagedNode[SegmentationConfig, SegmentationResources]):
@@ -70,17 +65,14 @@ class SegmentationNode(ManagedNode[SegmentationConfig, SegmentationResources]):
             cleanup.callback(streams[-1].destroy)
         processor = SegmentationProcessor(pool, streams, self.get_logger())
         self._show_settings(pool)
-        return SegmentationResources(clock, label_map, streams, pool, processor)
+        return SegmentationResources(clock=clock, streams=streams, processor=processor, pool=pool,
+                                     label_map=label_map)
 
     def _start(self, config: SegmentationConfig, resources: SegmentationResources,
                deactivation: ExitStack) -> None:
         self._publish_label_map(config, resources)
-        pipeline = FramePipeline(resources.processor, resources.clock, self.get_logger())
-        deactivation.callback(pipeline.stop)
-        resources.pipeline = pipeline
-        deactivation.callback(setattr, resources, 'pipeline', None)
+        resources.start(self.get_logger(), deactivation)
         for stream in resources.streams:
-            deactivation.callback(stream.stop_receiving)
             stream.start_receiving(config.input.transport)
         self.diagnostics.streams = resources.streams
 

@@ -1,4 +1,4 @@
-"""Train a network by a recipe: `enet train`."""
+"""Train a network with a recipe: `enet train`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
