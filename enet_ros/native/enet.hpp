@@ -51,6 +51,7 @@ template <class T> class ENet final : public Network {
     up4_rows_.make(arena, h8 + 1, w8, 16, 1);
     shortcut4_ = arena.get<T>(size_t(h8) * w8 * 64);
     left_ = arena.get<Left>(size_t(kContextBlocks) * threads_);
+    left_to_encode_ = arena.get<Left>(pairs()), left_to_decode_ = arena.get<Left>(pairs());
     bands_ = arena.get<Band>(threads_);
     for (int i = 0; i < threads_; i++) make(bands_[i], arena);
   }
@@ -58,8 +59,10 @@ template <class T> class ENet final : public Network {
   void run(const uint8_t* image, uint8_t* labels, uint8_t* confidence) override {
     for (int block = 0; block < kContextBlocks; block++)
       for (int i = 0; i < threads_; i++)
-        left_[block * threads_ + i].rows.store(first_row8(i + 1) - first_row8(i),
-                                               std::memory_order_relaxed);
+        left_[block * threads_ + i].reset(first_row8(i + 1) - first_row8(i));
+    for (int pair = 0; pair < pairs(); pair++)
+      for (Left* left : {&left_to_encode_[pair], &left_to_decode_[pair]})
+        left->reset(pair_end(pair) - first_row8(2 * pair));
     struct Job {
       ENet* network;
       const uint8_t* image;
@@ -74,11 +77,30 @@ template <class T> class ENet final : public Network {
   }
 
  private:
+  static constexpr int kImageRows = 8;
   static constexpr int kContextBlocks = 17;  // 2.0, whose beginning belongs to `encode`, to 3.8
+
+  // Rows that no thread has taken.
+  struct alignas(64) Left {
+    void reset(int count) { range.store(count, std::memory_order_relaxed); }
+    // Take the first row, or the last one. -1 if there is none.
+    int take(bool last) {
+      uint32_t now = range.load(std::memory_order_relaxed), first, end;
+      do {
+        first = now >> 16, end = now & 0xffff;
+        if (first == end) return -1;
+      } while (!range.compare_exchange_weak(now, last ? now - 1 : now + 0x10000,
+                                            std::memory_order_relaxed));
+      return int(last ? end - 1 : first);
+    }
+    std::atomic<uint32_t> range;  // first << 16 | end
+  };
 
   struct Band {  // what a thread has for itself
     Rows<float> image;
+    int image_rows[kImageRows];  // which rows are in `image`
     Rows<T> initial, x4, mid4[5];
+    Rows<uint8_t> positions4;
     T *scratch, *mixed5;
     TransformedRows<T, 16> transformed4[5];
     TransformedRows<T, 32> transformed8;
@@ -91,9 +113,10 @@ template <class T> class ENet final : public Network {
 
   void make(Band& band, Arena& arena) {
     int w2 = width_ / 2, w4 = width_ / 4, w8 = width_ / 8;
-    band.image.make(arena, 4, width_, 3, 16);
+    band.image.make(arena, kImageRows, width_, 3, 16);
     band.initial.make(arena, 4, w2, 16, 0);
     band.x4.make(arena, 8, w4, 64, 0);
+    band.positions4.make(arena, 8, w4, 16, 0);
     for (auto& rows : band.mid4) rows.make(arena, 4, w4, 16, 5);
     for (auto& rows : band.transformed4) rows.make(arena, w4, 1);
     band.transformed8.make(arena, w8, kWinogradDilation);
@@ -168,6 +191,24 @@ template <class T> class ENet final : public Network {
 
   int first_row8(int thread) const { return height_ / 8 * thread / threads_; }
 
+  // In `encode` and `decode` two threads share a band. The first works downwards from its top, the
+  // second upwards from its bottom, and they meet where the slower one has come to.
+  int pairs() const { return (threads_ + 1) / 2; }
+  int pair_end(int pair) const { return first_row8(smaller(2 * pair + 2, threads_)); }
+  static bool upwards(int thread) { return thread & 1; }
+
+  // Take the thread's next row at 1/8, counted in its direction; -1 if there is none.
+  int take_row8(Left* left, int thread) const {
+    int row = left[thread / 2].take(upwards(thread));
+    if (row < 0) return -1;
+    return in_direction(thread, row + first_row8(thread / 2 * 2), height_ / 8);
+  }
+
+  // Row y of `count` rows, counted from the end where the thread starts; and back.
+  static int in_direction(int thread, int y, int count) {
+    return upwards(thread) ? count - 1 - y : y;
+  }
+
   void run_thread(int thread, const uint8_t* image, uint8_t* labels, uint8_t* confidence) {
     ThreadPool& pool = ThreadPool::shared(threads_);
     encode(thread, image);
@@ -188,44 +229,48 @@ template <class T> class ENet final : public Network {
 
   // ------------------------------------------------ image to 1/8
 
-  // Blocks initial, 1.0 to 1.4, and the projection and the pooling of 2.0. In each step a row at
-  // 1/4 goes into block 1.0, and each later block follows one row behind the one before.
+  // Blocks initial, 1.0 to 1.4, and the projection and the pooling of 2.0.
   void encode(int thread, const uint8_t* image) {
     Band& band = bands_[thread];
+    for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
+    for (int& row : band.image_rows) row = -1;
+    int row8 = take_row8(left_to_encode_, thread), first = 2 * row8;
+    for (int t = larger(first - 5, 0); row8 >= 0; row8 = take_row8(left_to_encode_, thread))
+      for (; t < 2 * row8 + 2 + 5; t++) encode_step(thread, image, t, first);
+  }
+
+  // Row t at 1/4 goes into block 1.0, and each later block follows one row behind the one before.
+  // Rows are counted in the thread's direction. first: the first row of the output of block 1.4.
+  void encode_step(int thread, const uint8_t* image, int t, int first) {
+    Band& band = bands_[thread];
     int h4 = height_ / 4, w4 = width_ / 4, w8 = width_ / 8;
-    int first = 2 * first_row8(thread), end = 2 * first_row8(thread + 1);
-    if (first == end) return;
-    for (auto& rows : band.transformed4) rows.start(w4, 1);
-    int converted = -1;  // the last image row in band.image
-    for (int t = larger(first - 5, 0); t < end + 5; t++) {
-      if (t < smaller(end + 5, h4)) {
-        for (int y = 2 * t; y < 2 * t + 2; y++) {
-          for (converted = larger(converted, larger(2 * y - 2, -1)); converted < 2 * y + 1;) {
-            ++converted;
-            normalize(image, converted, band.image[converted]);
-          }
-          initial(band, y);
-        }
-        const T *top = band.initial[2 * t], *bottom = band.initial[2 * t + 1];
-        down1_.run_2x2(top, bottom, band.mid4[0][t], w4);
-        bool own = t >= first && t < end;
-        max_pool<T, 16, 64>(top, bottom, band.x4[t],
-                            own ? positions1_ + size_t(t) * w4 * 16 : band.positions5[0], w4);
+    if (t < h4) {
+      int y = in_direction(thread, t, h4);
+      for (int row = larger(4 * y - 1, 0); row < 4 * y + 4; row++) {
+        int& kept = band.image_rows[row % kImageRows];
+        if (kept != row) normalize(image, row, band.image[row]);
+        kept = row;
       }
-      for (int k = 0; k < 5; k++) {
-        int y = t - 1 - k, beyond = 4 - k;
-        if (y < larger(first - beyond, 0) || y >= smaller(end + beyond, h4)) continue;
-        T* x = band.x4[y];
-        extension4_[k].run(band.mid4[k], band.transformed4[k], x, y, h4, w4, band.scratch);
-        if (k < 4) {
-          project4_[k].run(x, band.mid4[k + 1][y], w4);
-        } else if (y & 1) {
-          down2_.run_2x2(band.x4[y - 1], x, mid8_[0][y / 2], w8);
-          max_pool<T, 64, 128>(band.x4[y - 1], x, x8_ + size_t(y / 2) * w8 * 128,
-                               positions2_ + size_t(y / 2) * w8 * 64, w8);
-        }
-      }
+      initial(band, 2 * y), initial(band, 2 * y + 1);
+      const T *top = band.initial[2 * y], *bottom = band.initial[2 * y + 1];
+      down1_.run_2x2(top, bottom, band.mid4[0][y], w4);
+      max_pool<T, 16, 64>(top, bottom, band.x4[y], band.positions4[y], w4);
     }
+    for (int k = 0; k < 5; k++) {
+      int row = t - 1 - k, y = in_direction(thread, row, h4);
+      if (row < larger(first - 4 + k, 0) || row >= h4) continue;
+      T* x = band.x4[y];
+      extension4_[k].run(band.mid4[k], band.transformed4[k], x, y, h4, w4, band.scratch);
+      if (k < 4) project4_[k].run(x, band.mid4[k + 1][y], w4);
+    }
+    int row = t - 5, y8 = in_direction(thread, row, h4) / 2;
+    if (row < first || row % 2 == 0) return;
+    for (int y = 2 * y8; y < 2 * y8 + 2; y++)
+      memcpy(positions1_ + size_t(y) * w4 * 16, band.positions4[y], w4 * 16);
+    const T *top = band.x4[2 * y8], *bottom = band.x4[2 * y8 + 1];
+    down2_.run_2x2(top, bottom, mid8_[0][y8], w8);
+    max_pool<T, 64, 128>(top, bottom, x8_ + size_t(y8) * w8 * 128,
+                         positions2_ + size_t(y8) * w8 * 64, w8);
   }
 
   // A row of the normalized image; borders are repeated where the image is padded.
@@ -271,15 +316,8 @@ template <class T> class ENet final : public Network {
   // apart follow each other, so that what is transformed for one serves the next two.
   int take(int block, int owner, bool last, int dilation) {
     int first = first_row8(owner), rows = first_row8(owner + 1) - first;
-    auto& left = left_[block * threads_ + owner].rows;
-    uint32_t now = left.load(std::memory_order_relaxed), low, high;
-    do {
-      low = now >> 16, high = now & 0xffff;
-      if (low == high) return -1;
-    } while (!left.compare_exchange_weak(now, last ? now - 1 : now + 0x10000,
-                                         std::memory_order_relaxed));
-    int item = int(last ? high - 1 : low);
-    for (int phase = 0; phase < dilation; phase++) {
+    int item = left_[block * threads_ + owner].take(last);
+    for (int phase = 0; item >= 0 && phase < dilation; phase++) {
       int count = (rows - phase + dilation - 1) / dilation;
       if (item < count) return first + phase + item * dilation;
       item -= count;
@@ -315,44 +353,53 @@ template <class T> class ENet final : public Network {
 
   // ------------------------------------------------ 1/8 to class ids
 
-  // Blocks 4.0 to 5.1 and the last layer. In each step block 4.0 makes a row at 1/4; later blocks
-  // follow one row behind, and 5.0 and 5.1 make two rows at 1/2 of each.
+  // Blocks 4.0 to 5.1 and the last layer.
   template <Mode MODE> void decode(int thread, uint8_t* labels, uint8_t* confidence) {
     Band& band = bands_[thread];
-    int h4 = height_ / 4, w4 = width_ / 4, w8 = width_ / 8, h8 = height_ / 8;
-    int first = 2 * first_row8(thread), end = 2 * first_row8(thread + 1);
-    if (first == end) return;
-    for (auto& rows : band.transformed4) rows.start(w4, 1);
-    auto within = [&](int y, int beyond) {
-      return y >= larger(first - beyond, 0) && y < smaller(end + beyond, h4);
-    };
-    for (int t = larger(first - 3, 0); t <= end + 4; t++) {
-      if (within(t, 3)) {
-        up4_.run(up4_rows_, shortcut4_ + size_t(t / 2) * w8 * 64,
-                 positions2_ + size_t(t / 2) * w8 * 64, band.x4[t], t, h8, w8, band.scratch);
-        project4_[4].run(band.x4[t], band.mid4[0][t], w4);
-      }
-      if (within(t - 1, 2)) {
-        T* x = band.x4[t - 1];
-        extension4_[5].run(band.mid4[0], band.transformed4[0], x, t - 1, h4, w4, band.scratch);
-        project4_[5].run(x, band.mid4[1][t - 1], w4);
-      }
-      if (within(t - 2, 1)) {
-        T* x = band.x4[t - 2];
-        extension4_[6].run(band.mid4[1], band.transformed4[1], x, t - 2, h4, w4, band.scratch);
-        to_planes(band, t - 2);
-      }
-      int i = t - 3;
-      if (i < first - 1 || i > end) continue;
-      for (int y = 2 * i; y < 2 * i + 2; y++)
-        if (y >= larger(2 * first - 1, 0) && y < smaller(2 * end + 1, 2 * h4)) upsample5(band, y);
-      for (int y = 2 * i - 1; y < 2 * i + 1; y++)
-        if (y >= 2 * first && y < 2 * end) {
+    for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
+    int row8 = take_row8(left_to_decode_, thread), first = 2 * row8, next = 2 * first;
+    for (int t = larger(first - 3, 0); row8 >= 0; row8 = take_row8(left_to_decode_, thread))
+      for (int end = 2 * row8 + 2; t <= end + 2; t++) {
+        decode_step(thread, t, first);
+        for (; next < smaller(2 * (t - 2), 2 * end); next++) {
+          int y = in_direction(thread, next, height_ / 2);
           predict<MODE>(band, y);
           if constexpr (MODE != Mode::kLogits)
             prediction_.write_rows(y, band.prediction, labels, confidence);
         }
+      }
+  }
+
+  // Block 4.0 makes row t at 1/4, blocks 4.1 and 4.2 follow one row behind, and 5.0 makes two rows
+  // at 1/2. Rows are counted in the thread's direction. first: the first row that predictions
+  // need.
+  void decode_step(int thread, int t, int first) {
+    Band& band = bands_[thread];
+    int h4 = height_ / 4, w4 = width_ / 4, w8 = width_ / 8, h8 = height_ / 8;
+    auto within = [&](int row, int before) {
+      return row >= larger(first - before, 0) && row < h4;
+    };
+    if (within(t, 3)) {
+      int y = in_direction(thread, t, h4);
+      up4_.run(up4_rows_, shortcut4_ + size_t(y / 2) * w8 * 64,
+               positions2_ + size_t(y / 2) * w8 * 64, band.x4[y], y, h8, w8, band.scratch);
+      project4_[4].run(band.x4[y], band.mid4[0][y], w4);
     }
+    if (within(t - 1, 2)) {
+      int y = in_direction(thread, t - 1, h4);
+      extension4_[5].run(band.mid4[0], band.transformed4[0], band.x4[y], y, h4, w4, band.scratch);
+      project4_[5].run(band.x4[y], band.mid4[1][y], w4);
+    }
+    int row = t - 2;
+    if (within(row, 1)) {
+      int y = in_direction(thread, row, h4);
+      extension4_[6].run(band.mid4[1], band.transformed4[1], band.x4[y], y, h4, w4, band.scratch);
+      to_planes(band, y);
+    }
+    // A row at 1/2 needs its row at 1/4 and at most the one below it.
+    for (int row2 = 2 * row - 1; row2 <= 2 * row; row2++)
+      if (row2 >= larger(2 * first - 1, 0) && row2 < 2 * h4)
+        upsample5(band, in_direction(thread, row2, 2 * h4));
   }
 
   // Block 4.0 from its projection on: 128 channels at 1/8 -> 64 at 1/4.
@@ -528,16 +575,12 @@ template <class T> class ENet final : public Network {
     }
   }
 
-  struct alignas(64) Left {
-    std::atomic<uint32_t> rows;  // of a bottleneck that a thread has left: first << 16 | end
-  };
-
   const int image_width_, image_height_, threads_;
   const int width_, height_;     // of the padded image
   int plane_, positions_plane_;  // columns of planes at 1/4, rounded up to whole vectors
   Prediction prediction_;
   Band* bands_;
-  Left* left_;
+  Left *left_, *left_to_encode_, *left_to_decode_;
   float *shift_, *scale_, *initial_weights_, *initial_bias_, *pool_factor_, *initial_fall_;
   Projection<T, 32, 16> down1_;
   Projection<T, 128, 32> down2_;
