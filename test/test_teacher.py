@@ -40,29 +40,31 @@ MAPPING = {'bright': 'Sky', 'dark': 'Road', 'red': 'Sky', 'rest': None}
 
 
 class BrightnessTeacher(nn.Module):
-    """Scores four classes by the brightness of the first channel, at half the resolution."""
+    """Scores four classes by the first channel of every second column, at half the resolution."""
 
     def __init__(self, factor=8.0):
         super().__init__()
         self.scores = nn.Conv2d(3, 4, 2, stride=2)
         with torch.no_grad():
             self.scores.weight.zero_()
-            self.scores.weight[0, 0] = factor / 4
-            self.scores.weight[1, 0] = -factor / 4
+            self.scores.weight[0, 0, :, 0] = factor / 2
+            self.scores.weight[1, 0, :, 0] = -factor / 2
             self.scores.bias.copy_(torch.tensor([-factor / 2, factor / 2, -6.0, -6.0]))
 
     def forward(self, image):
         return self.scores(image)
 
 
-def export(module, file, shape=(1, 3, SIZE[1], SIZE[0]), dtype=torch.float32, inputs=1):
-    """Write a module as an ONNX file and return its path."""
+def export(module, file, shape=(1, 3, SIZE[1], SIZE[0]), dtype=torch.float32, inputs=1,
+           dynamic=False):
+    """Write a module as an ONNX file and return its path; a dynamic one takes any size."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter('ignore')  # PyTorch deprecates this exporter
         torch.onnx.export(module, (torch.zeros(shape, dtype=dtype),) * inputs, str(file),
                           dynamo=False, opset_version=17,
-                          input_names=[f'image{n}' for n in range(inputs)])
+                          input_names=[f'image{n}' for n in range(inputs)],
+                          dynamic_axes={'image0': {2: 'h', 3: 'w'}} if dynamic else None)
     return file
 
 
@@ -153,6 +155,33 @@ def test_a_teacher_may_end_in_a_softmax(tmp_path, onnx_file):
                        atol=2e-3)
 
 
+def test_flip_averages_with_the_mirror_image(teacher_copy):
+    image = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+    alone = opened(teacher_copy).predict(image).astype(np.float32)
+    mirrored = opened(teacher_copy).predict(image[:, ::-1])[:, ::-1].astype(np.float32)
+    assert not np.allclose(alone, mirrored, atol=0.05)
+    teacher_copy.with_suffix('.yaml').write_text(mapping_text(flip=True))
+    both = opened(teacher_copy).predict(image)
+    assert np.allclose(both, (alone + mirrored) / 2, atol=2e-3)
+    assert np.allclose(both, opened(teacher_copy).predict(image[:, ::-1])[:, ::-1], atol=2e-3)
+
+
+def test_scales_need_a_network_of_any_size(tmp_path, teacher_copy):
+    image = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
+    text = mapping_text(size=[64, 64], scales=[1, 0.5])
+    single = {}
+    for length in (64, 32):
+        teacher_copy.with_suffix('.yaml').write_text(mapping_text(size=[length, length]))
+        file = export(BrightnessTeacher(), teacher_copy, (1, 3, length, length))
+        single[length] = opened(file).predict(image).astype(np.float32)
+    teacher_copy.with_suffix('.yaml').write_text(text)
+    with pytest.raises(BadInput, match='correct size or scales in the mapping'):
+        opened(teacher_copy)
+    file = export(BrightnessTeacher(), teacher_copy, dynamic=True)
+    assert opened(file).mapping.sizes == [(64, 64), (32, 32)]
+    assert np.allclose(opened(file).predict(image), (single[64] + single[32]) / 2, atol=2e-3)
+
+
 def test_a_checkpoint_can_be_a_teacher():
     own = open_teacher('enet_camvid', '', CAMVID, (64, 48), CPU)
     probabilities = own.predict(halves())
@@ -190,6 +219,9 @@ def test_a_checkpoint_of_other_classes_needs_a_mapping(tmp_path):
     (mapping_text(std=[1, 1, 0]), 'it must be three numbers above zero'),
     (mapping_text(output='ids'), "output is 'ids'; choose one of logits, probabilities"),
     (mapping_text(scale=2), "unknown entry 'scale'"),
+    (mapping_text(scales=[]), r'scales is \[\]; it must be a list of factors of size from 0.25'),
+    (mapping_text(scales=[9]), r'scales is \[9\]; it must be'),
+    (mapping_text(flip='yes'), "flip is 'yes'; it must be true or false"),
 ])
 def test_invalid_mappings_are_refused(teacher_copy, text, complaint):
     teacher_copy.with_suffix('.yaml').write_text(text)

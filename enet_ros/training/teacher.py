@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from enet_ros.errors import BadInput
@@ -44,7 +45,8 @@ def open_teacher(name: str, mapping: str, labels: LabelSet, size: tuple[int, int
                        'exist; write it, or name another file with --teacher-mapping')
     teacher_mapping = read_mapping(mapping_file, labels)
     network_of_file = onnx_network(path, device)
-    _check_input(name, network_of_file, teacher_mapping.size)
+    for input_size in teacher_mapping.sizes:
+        _check_input(name, network_of_file, input_size)
     return Teacher(name, _digest(path), network_of_file, teacher_mapping, len(labels), size)
 
 
@@ -75,11 +77,23 @@ class Teacher:
 
         The image has any size. The probabilities of classes that map to the same class are added.
         Classes that map to nothing are left out, so that the sum at a pixel may be less than 1.
-        Raise BadInput if the teacher has another number of classes than its mapping, or predicts
-        values that are not finite.
+        The result is the mean over the mapping's scales and, with flip, the mirror image. Raise
+        BadInput if the teacher has another number of classes than its mapping, or predicts values
+        that are not finite.
         """
+        views = []
+        for size in self.mapping.sizes:
+            views.append(self._view(image, size))
+            if self.mapping.flip:
+                mirrored = np.ascontiguousarray(image[:, ::-1])
+                views.append(self._view(mirrored, size).flip(3))
+        mean = torch.cat(views).mean(0)                                # (classes, height, width)
+        return mean.permute(1, 2, 0).clamp(0, 1).numpy().astype(np.float16)
+
+    def _view(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
+        """Return the probabilities (1, classes, height, width) of one run on images of `size`."""
         mapping = self.mapping
-        resized = network_input(image, *mapping.size)                  # (h, w, 3)
+        resized = network_input(image, *size)                          # (h, w, 3)
         if mapping.channels == 'bgr':
             resized = resized[..., ::-1]
         x = (resized / 255 - np.array(mapping.mean)) / np.array(mapping.std)
@@ -92,8 +106,7 @@ class Teacher:
             if target is not None:
                 merged[:, target] += scores[:, output]
         width, height = self.size
-        merged = F.interpolate(merged, (height, width), mode='bilinear', antialias=True)
-        return merged[0].permute(1, 2, 0).clamp(0, 1).numpy().astype(np.float16)
+        return F.interpolate(merged, (height, width), mode='bilinear', antialias=True)
 
     def _scores(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's output (1, outputs, h, w) for x (1, 3, h, w), checked."""
@@ -123,8 +136,8 @@ def _check_input(name: str, network: TeacherNetwork, size: tuple[int, int]) -> N
         if len(network.inputs) > 1 or kind != 'float32' or not fits:
             inputs = ' and '.join(f'{kind} {_text(shape)}' for kind, shape in network.inputs)
             raise BadInput(f'teacher {name} takes {inputs}; by its mapping it must take float32 '
-                           f'{_text(expected)} only; correct size in the mapping, or export it '
-                           'with that input')
+                           f'{_text(expected)} only; correct size or scales in the mapping, or '
+                           'export it with that input')
 
 
 def _text(shape: list[int | None] | list[int]) -> str:

@@ -1,7 +1,7 @@
 """The input of a teacher, and how its classes map to those of the recipe."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from enet_ros.labels import LabelSet
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.yaml_data import read_yaml, refuse_unknown
 
-ENTRIES = ('size', 'channels', 'mean', 'std', 'output', 'classes')
+VIEWS = ('scales', 'flip')
+ENTRIES = ('size', 'channels', 'mean', 'std', 'output', 'classes', *VIEWS)
 CHANNELS = ('rgb', 'bgr')
 OUTPUTS = ('logits', 'probabilities')
+SCALED_STEP = 32  # pixels, because networks downsample by powers of two
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class TeacherMapping:
     channels: their order, 'rgb' or 'bgr'. mean, std: of the channels in [0, 1].
     output: 'logits', or 'probabilities' if the network ends in a softmax.
     classes: for each output of the teacher the id of the recipe's class, or None.
+    scales: factors of `size`, over which predictions are averaged. flip: whether predictions for
+    the image and its mirror image are averaged.
     """
 
     size: tuple[int, int]
@@ -31,6 +35,16 @@ class TeacherMapping:
     std: tuple[float, ...]
     output: str
     classes: tuple[int | None, ...]
+    scales: tuple[float, ...]
+    flip: bool
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return the (width, height) of each scale; scaled ones are multiples of SCALED_STEP."""
+        width, height = (
+            [length if scale == 1 else max(1, round(length * scale / SCALED_STEP)) * SCALED_STEP
+             for scale in self.scales] for length in self.size)
+        return list(zip(width, height))
 
     @property
     def covered(self) -> list[int]:
@@ -41,8 +55,9 @@ class TeacherMapping:
 def read_mapping(path: Path, labels: LabelSet) -> TeacherMapping:
     """Return the mapping of an ONNX teacher to the classes `labels` from a YAML file.
 
-    Its entries are: size [width, height]; channels; mean; std; optionally output; and classes,
-    which map the name of each output, in order, to the name of a class in `labels` or to nothing.
+    Its entries are: size [width, height]; channels; mean; std; optionally output, scales and flip;
+    and classes, which map the name of each output, in order, to the name of a class in `labels` or
+    to nothing.
     Raise BadInput, which names the entry, for mistakes.
     """
     data = read_yaml(path)
@@ -54,16 +69,17 @@ def read_mapping(path: Path, labels: LabelSet) -> TeacherMapping:
         _three_numbers(data.get('mean'), f'{path}: mean'),
         _three_numbers(data.get('std'), f'{path}: std', above_zero=True),
         _choice(data.get('output', 'logits'), OUTPUTS, f'{path}: output'),
-        _targets(names.items(), labels, path))
+        _targets(names.items(), labels, path), *_views(data, path))
 
 
 def checkpoint_mapping(spec: ModelSpec, labels: LabelSet, teacher: str,
                        path: Path | None) -> TeacherMapping:
     """Return the mapping of a checkpoint of this package to the classes `labels`.
 
-    Without a YAML file the classes of both must have the same names. A YAML file has only the
-    entry classes. Raise BadInput for mistakes.
+    Without a YAML file the classes of both must have the same names. A YAML file has the entry
+    classes and optionally scales and flip. Raise BadInput for mistakes.
     """
+    data: dict[str, object] = {}
     if path is None:
         if set(spec.labels.names) != set(labels.names):
             raise BadInput(f'teacher {teacher} has the classes of {spec.labels.name}, which are '
@@ -73,13 +89,14 @@ def checkpoint_mapping(spec: ModelSpec, labels: LabelSet, teacher: str,
         targets = _targets(pairs, labels, Path(teacher))
     else:
         data = read_yaml(path)
-        refuse_unknown(data, ['classes'], f'{path} for a checkpoint')
+        refuse_unknown(data, ['classes', *VIEWS], f'{path} for a checkpoint')
         names = _class_names(data.get('classes'), path)
         if differing := sorted(set(names) ^ set(spec.labels.names)):
             raise BadInput(f'{path}: classes must list each class of {teacher} once, and '
                            f'{differing[0]!r} is only in one of them')
         targets = _targets([(name, names[name]) for name in spec.labels.names], labels, path)
-    return TeacherMapping((spec.width, spec.height), 'rgb', spec.mean, spec.std, 'logits', targets)
+    return TeacherMapping((spec.width, spec.height), 'rgb', spec.mean, spec.std, 'logits', targets,
+                          *_views(data, path or Path(teacher)))
 
 
 def _class_names(value: object, path: Path) -> dict[str, str | None]:
@@ -115,6 +132,18 @@ def _size(value: object, path: Path) -> tuple[int, int]:
         return value[0], value[1]
     raise BadInput(f'{path}: size is {value!r}; it must be [width, height] of the input in '
                    'pixels, at least 32 each, such as [720, 544]')
+
+
+def _views(data: Mapping[str, object], path: Path) -> tuple[tuple[float, ...], bool]:
+    """Return the scales and whether to flip, from YAML entries."""
+    scales, flip = data.get('scales', [1.0]), data.get('flip', False)
+    if not isinstance(flip, bool):
+        raise BadInput(f'{path}: flip is {flip!r}; it must be true or false')
+    if (isinstance(scales, list) and scales
+            and all(type(scale) in (int, float) and 0.25 <= scale <= 4 for scale in scales)):
+        return tuple(float(scale) for scale in scales), flip
+    raise BadInput(f'{path}: scales is {scales!r}; it must be a list of factors of size from 0.25 '
+                   'to 4, such as [0.75, 1, 1.25]')
 
 
 def _choice(value: object, choices: Sequence[str], where: str) -> str:

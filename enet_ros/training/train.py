@@ -115,7 +115,8 @@ def _losses_text(losses: Row) -> str:
     """Return a step's loss, and the teacher's share of it if there is a teacher."""
     text = f'{losses["loss"]:.3f}'
     if 'teacher_loss' in losses:
-        text += f' ({losses["teacher_loss"] / losses["loss"]:.0%} teacher)'
+        share = losses['teacher_loss'] / losses['loss'] if losses['loss'] else 0.0
+        text += f' ({share:.0%} teacher)'
     return text
 
 
