@@ -347,6 +347,7 @@ def test_a_run_can_start_from_a_checkpoint(tmp_path, camvid):
     first = small_run(camvid, tmp_path / 'first')
     still = small_run(camvid, tmp_path / 'second', initial=str(first), changes={
         'learning_rate': 1e-9, 'weight_decay': 0.0, 'encoder_epochs': 0, 'epochs': 1})
+    assert checkpoint.read_spec(still).license == checkpoint.read_spec(first).license
     before, after = (checkpoint.load(path)[0].output.weight for path in (first, still))
     assert torch.allclose(before, after, atol=1e-3)
 
@@ -359,6 +360,9 @@ def test_a_run_can_start_from_a_checkpoint_of_other_classes(tmp_path, camvid, ca
     assert 'has the classes of camvid: its last layer is replaced' in capsys.readouterr().out
     before, after = (checkpoint.load(path)[0].state_dict() for path in (first, own))
     assert after['output.weight'].shape != before['output.weight'].shape
+    assert checkpoint.read_spec(own).license == (
+        'Trained on warehouse; its terms of use apply. Initial weights: '
+        'Trained on camvid; its terms of use apply.')
     kept = [name for name in before if name.endswith('weight') and 'output' not in name]
     assert len(kept) > 50
     for name in kept:

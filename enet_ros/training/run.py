@@ -106,11 +106,17 @@ class Run:
             checkpoint.save(self.best_file, network, spec)
 
     def _license(self) -> str:
+        """Return the terms of the weights: those of the data, the teacher and initial weights."""
         name, teacher = self.setup.dataset.name, self.setup.teacher
         if teacher is None:
-            return f'Trained on {name}; its terms of use apply.'
-        return (f'Trained on {name} and taught by {Path(teacher.name).name}; the terms of use of '
-                'both apply.')
+            terms = f'Trained on {name}; its terms of use apply.'
+        else:
+            terms = (f'Trained on {name} and taught by {Path(teacher.name).name}; the terms of '
+                     'use of both apply.')
+        initial = self.setup.spec.license  # of the checkpoint to start from
+        if initial.startswith(terms):
+            return initial
+        return f'{terms} Initial weights: {initial}' if initial else terms
 
     def _require_same_step(self) -> None:
         gathered = self.fabric.all_gather(torch.tensor(self.trainer.step))

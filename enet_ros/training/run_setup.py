@@ -83,9 +83,9 @@ def _load_initial(fabric: 'Fabric', path: str,
                   spec: ModelSpec) -> tuple[Network, ModelSpec, dict[str, Any]]:
     """Load the checkpoint to start from.
 
-    Return its network, the spec with the checkpoint's architecture options, and how it was
-    trained. The output layer is replaced if the classes differ. Raise BadInput if the checkpoint
-    has another architecture or normalization than the spec.
+    Return its network, the spec with the checkpoint's architecture options and license, and how
+    it was trained. The output layer is replaced if the classes differ. Raise BadInput if the
+    checkpoint has another architecture or normalization than the spec.
     """
     network, initial = checkpoint.load(path)
     if initial.architecture != spec.architecture:
@@ -94,7 +94,8 @@ def _load_initial(fabric: 'Fabric', path: str,
     if (initial.mean, initial.std) != (spec.mean, spec.std):
         raise BadInput(f'{path} was trained with mean {initial.mean} and std {initial.std}; '
                        'choose the normalization that has them')
-    spec = replace(spec, architecture_options=initial.architecture_options)
+    spec = replace(spec, architecture_options=initial.architecture_options,
+                   license=initial.license)
     if initial.labels.names != spec.labels.names:
         fabric.print(f'{path} has the classes of {initial.labels.name}: its last layer is '
                      'replaced by one with random weights')
