@@ -11,9 +11,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 project = 'enet_ros'
 author = 'enet_ros developers'
 extensions = ['sphinx.ext.autodoc', 'myst_parser']
-exclude_patterns = ['_build']
+# rosdoc2 adds a page per module; api.md has the public ones.
+exclude_patterns = ['_build', 'enet_ros.*', 'enet_ros.rst', 'modules.rst']
 html_theme = 'alabaster'
 myst_heading_anchors = 3
+# rosdoc2 would replace autodoc_mock_imports below.
+rosdoc2_settings = {'enable_autodoc': False}
 # Links to files of the repository are for readers of the source tree.
 suppress_warnings = ['myst.xref_missing']
 
