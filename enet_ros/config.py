@@ -85,13 +85,14 @@ class ModelConfig:
     path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file',
                         reloaded=True)
     engine: str = setting('auto', 'runtime of the network; auto selects torch on a GPU, or '
-                          'ONNX Runtime if only that supports the GPU, and on a CPU openvino if '
-                          'it is installed, else torch; tensorrt runs in ONNX Runtime',
+                          'ONNX Runtime if only that supports the GPU, and on a CPU the fastest '
+                          'one, which it measures; tensorrt runs in ONNX Runtime',
                           choices=ENGINES)
     device: str = setting('auto', 'device of the network; auto selects a GPU if there is one',
                           choices=DEVICES)
     precision: str = setting('auto', 'numeric precision of the network; auto selects float16 on '
-                             'a GPU, bfloat16 with openvino if the CPU supports it, else float32',
+                             'a GPU, and on a CPU the fastest one whose labels are those of '
+                             'float32, which it measures',
                              choices=PRECISIONS)
     threads: int = setting(0, 'CPU threads of the network; 0: one per core',
                            minimum=0, maximum=256)

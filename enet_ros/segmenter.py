@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
-from enet_ros.engines.engine import Engine, build_engine, choose_engine
+from enet_ros.engines.engine import Engine
 from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.selection import select_engine
 from enet_ros.errors import BadInput
 from enet_ros.images.preprocess import network_input
 from enet_ros.labels import LabelSet
@@ -54,19 +55,21 @@ class Segmenter:
     clock: returns seconds, for the timings.
     settings: fields of ModelConfig, such as engine='torch' or device='cpu'.
 
-    Attributes: `labels` (the classes), `size` (width, height of the network's input), `engine`
-    and `engine_reason` (why that engine was chosen).
+    Attributes: `labels` (the classes), `size` (width, height of the network's input), `engine`,
+    `engine_reason` (why that engine was selected) and `config` (the settings with the engine and
+    precision that were selected).
     """
 
     def __init__(self, network: Network, spec: ModelSpec, width: int = 0, height: int = 0,
                  output_size: tuple[int, int] | None = None, filter: str = 'nearest',
                  clock: Callable[[], float] = time.perf_counter, **settings: Any) -> None:
-        config = ModelConfig(**settings)
         self.labels: LabelSet = spec.labels
         self.size = width or spec.width, height or spec.height
         inference_spec = InferenceSpec(*self.size, *(output_size or (0, 0)), filter)
-        self.engine: Engine = build_engine(network, spec, inference_spec, config)
-        self.engine_reason = choose_engine(config).reason
+        selected = select_engine(network, spec, inference_spec, ModelConfig(**settings))
+        self.engine: Engine = selected.engine
+        self.engine_reason = selected.reason
+        self.config = selected.config
         self._clock = clock
 
     @classmethod

@@ -25,7 +25,6 @@ from enet_ros.engines.device import gpu_name
 from enet_ros.engines.engine import (
     ENGINE_CLASSES,
     build_engine,
-    choose_engine,
     installed_engines,
 )
 from enet_ros.engines.inference_spec import InferenceSpec
@@ -248,64 +247,8 @@ def test_openvino_without_onnx_names_the_missing_package(enet, uninstall):
     uninstall('onnx')
     with pytest.raises(BadInput, match='engine openvino needs the package onnx; pip install onnx, '
                                        'or choose one of torch'):
-        build_engine(*enet, SMALL, ModelConfig(device='cpu'))
+        build_engine(*enet, SMALL, ModelConfig(engine='openvino'))
     assert installed_engines() == ['torch', *(['native'] if LIBRARY.is_file() else [])]
-
-
-def test_a_named_engine_is_chosen():
-    choice = choose_engine(ModelConfig(engine='torch'))
-    assert (choice.name, choice.reason) == ('torch', 'requested')
-
-
-@pytest.mark.skipif(not find_spec('openvino'), reason='openvino is not installed')
-def test_auto_chooses_openvino_on_a_cpu(enet):
-    config = ModelConfig(device='cpu')
-    choice = choose_engine(config)
-    assert choice.name == 'openvino' and 'openvino is installed' in choice.reason
-    assert build_engine(*enet, SMALL, config).name.startswith('openvino cpu')
-
-
-def test_auto_chooses_torch_if_openvino_is_not_installed(enet, uninstall):
-    uninstall('openvino')
-    config = ModelConfig(device='cpu')
-    choice = choose_engine(config)
-    assert choice.name == 'torch'
-    assert choice.reason == ('device cpu is requested, and openvino, which is faster, is not '
-                             'installed')
-    assert build_engine(*enet, SMALL, config).name == 'torch cpu float32'
-
-
-@pytest.fixture
-def gpu(monkeypatch):
-    """Let there be a GPU that this torch does not see."""
-    monkeypatch.setattr(engine_module, 'gpu_name', lambda: 'Orin')
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-
-
-@needs_onnxruntime
-@pytest.mark.parametrize('device', ['auto', 'cuda'])
-def test_auto_chooses_onnxruntime_with_cuda_if_torch_sees_no_gpu(monkeypatch, gpu, device):
-    import onnxruntime
-    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: [
-        'TensorrtExecutionProvider', 'CUDAExecutionProvider', 'CPUExecutionProvider'])
-    monkeypatch.setattr(engine_module, 'TENSORRT_LIBRARIES', ('libabsent.so.10',))
-    config = ModelConfig(device=device)
-    choice = choose_engine(config)
-    assert choice.name == 'onnxruntime' and 'ONNX Runtime has CUDA' in choice.reason
-    assert 'tensorrt' not in installed_engines()  # built in, but its libraries are missing
-    monkeypatch.setattr(engine_module, 'TENSORRT_LIBRARIES', ('libabsent.so.10', 'libc.so.6'))
-    assert choose_engine(config).name == 'tensorrt' and 'tensorrt' in installed_engines()
-
-
-def test_auto_says_if_no_runtime_can_use_the_gpu(monkeypatch, gpu):
-    if find_spec('onnxruntime'):
-        import onnxruntime
-        monkeypatch.setattr(onnxruntime, 'get_available_providers',
-                            lambda: ['CPUExecutionProvider'])
-    assert 'no installed runtime can use the GPU Orin' in choose_engine(ModelConfig()).reason
-    assert 'device cpu is requested' in choose_engine(ModelConfig(device='cpu')).reason
-    monkeypatch.setattr(engine_module, 'gpu_name', lambda: '')
-    assert 'there is no GPU' in choose_engine(ModelConfig()).reason
 
 
 @pytest.mark.parametrize('compiler', ['', 'absent++'])

@@ -13,6 +13,7 @@ from enet_ros.benchmark.measure import Run
 from enet_ros.config import ENGINES, ModelConfig
 from enet_ros.engines.engine import build_engine, installed_engines
 from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.selection import select_engine
 from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
@@ -133,11 +134,14 @@ def unavailable_engines(network: Network, spec: ModelSpec, cache_folder: str = '
     return reasons
 
 
-def default_engine(network: Network, spec: ModelSpec, names: Iterable[str] = ()) -> str:
-    """Return the full name of the first engine of `names`, or of the one chosen on a CPU."""
-    name = next(iter(names), None)
-    config = ModelConfig(engine=name) if name else ModelConfig(device='cpu')
-    return build_engine(network, spec, SMALL, config).name
+def default_engine(network: Network, spec: ModelSpec, names: Iterable[str] = (),
+                   cache_folder: str = '') -> str:
+    """Return the full name of the first engine of `names`, or of the one selected on a CPU."""
+    config = ModelConfig(device='cpu', cache_folder=cache_folder)
+    if name := next(iter(names), None):
+        config = ModelConfig(engine=name, cache_folder=cache_folder)
+    size = InferenceSpec(spec.width, spec.height)
+    return select_engine(network, spec, size, config).engine.name
 
 
 def _runtime_and_device(name: str) -> tuple[str, ...]:

@@ -112,7 +112,8 @@ class Comparison:
         self._engines = engine_candidates(names, compiled, self._cache.name)
         self.results: Results = {
             'command': '', 'model': str(model), 'machine': describe_machine(), 'threads': threads,
-            'default_engine': default_engine(*self._networks[SUBJECT], names),
+            'default_engine': default_engine(*self._networks[SUBJECT], names,
+                                             self._cache.name),
             'sizes': [], 'pipeline': None, 'startup': [],
             'skipped': [{'name': name, 'reason': reason} for name, reason in unavailable.items()],
             'seconds': None,

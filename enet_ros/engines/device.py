@@ -1,6 +1,9 @@
-"""The devices of this machine: the choice for PyTorch, and the name of the GPU."""
+"""The devices of this machine: the choice for PyTorch, the GPU and the processor."""
 
 import ctypes
+import platform
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -37,3 +40,25 @@ def gpu_name() -> str:
     failed = (driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), 0)
               or driver.cuDeviceGetName(name, len(name), device))
     return '' if failed else name.value.decode()
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The processor's model name, and the names of its features in the system's order."""
+
+    name: str
+    features: tuple[str, ...]
+
+
+def processor() -> Processor:
+    """Return this machine's first processor; without /proc/cpuinfo, its architecture alone."""
+    fields: dict[str, str] = {}
+    try:
+        for line in Path('/proc/cpuinfo').read_text().splitlines():
+            name, colon, text = line.partition(':')
+            if colon:
+                fields.setdefault(name.strip(), text.strip())
+    except OSError:
+        pass  # other systems have no such file
+    name = fields.get('model name') or fields.get('Model') or platform.machine()
+    return Processor(name, tuple((fields.get('flags') or fields.get('Features') or '').split()))

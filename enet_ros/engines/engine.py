@@ -1,4 +1,4 @@
-"""The interface of inference engines, and the choice among them."""
+"""The interface of inference engines, and the table of those that exist."""
 
 import ctypes
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
@@ -45,34 +44,28 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class EngineChoice:
-    """The engine for a ModelConfig, and why it was chosen.
-
-    name: key of ENGINE_CLASSES.
-    reason: short text for logs and diagnostics.
-    """
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class EngineClass:
-    """Where an engine is defined, and the packages that it needs.
+    """Where an engine is defined, and what it needs and offers.
 
     The module is imported only when the engine is built, because its runtime may be missing.
+
+    packages: names for pip.
+    precisions: those that are measured on a CPU if precision 'auto' is requested; empty if the
+        engine itself has one precision for each device.
     """
 
     module: str
     name: str
     packages: tuple[str, ...]
+    precisions: tuple[str, ...] = ()
 
 
 ENGINE_CLASSES = {
     'torch': EngineClass('enet_ros.engines.torch_engine', 'TorchEngine', ('torch',)),
-    'native': EngineClass('enet_ros.engines.native_engine', 'NativeEngine', ()),
+    'native': EngineClass('enet_ros.engines.native_engine', 'NativeEngine', (),
+                          ('float32', 'float16')),
     'openvino': EngineClass('enet_ros.engines.openvino_engine', 'OpenVinoEngine',
-                            ('openvino', 'onnx')),
+                            ('openvino', 'onnx'), ('float32', 'bfloat16')),
     'onnxruntime': EngineClass('enet_ros.engines.onnxruntime_engine', 'OnnxRuntimeEngine',
                                ('onnxruntime', 'onnx')),
     'tensorrt': EngineClass('enet_ros.engines.onnxruntime_engine', 'TensorRtEngine',
@@ -82,14 +75,14 @@ ENGINE_CLASSES = {
 
 def build_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
                  config: ModelConfig) -> Engine:
-    """Build the engine that `config` selects.
+    """Build the engine that `config` names, which is not 'auto'.
 
     Raise BadInput if a package is missing or the engine does not support the settings on this
     machine; no other engine replaces it.
     """
-    name = choose_engine(config).name
+    name = config.engine
     engine_class = ENGINE_CLASSES[name]
-    if missing := [package for package in engine_class.packages if not _is_installed(package)]:
+    if missing := missing_packages(name):
         raise BadInput(f'engine {name} needs the package {" and ".join(missing)}; '
                        f'pip install {" ".join(missing)}, or choose one of '
                        f'{", ".join(installed_engines())}')
@@ -98,37 +91,17 @@ def build_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSpe
     return engine
 
 
-def choose_engine(config: ModelConfig) -> EngineChoice:
-    """Return the engine that `config` names, or the fastest one for its device if it is 'auto'."""
-    if config.engine != 'auto':
-        return EngineChoice(config.engine, 'requested')
-    if config.device != 'cpu':
-        if torch.cuda.is_available():
-            return EngineChoice('torch', 'this torch sees a CUDA GPU')
-        if _tensorrt_is_usable():
-            return EngineChoice('tensorrt', 'ONNX Runtime has TensorRT')
-        if _has_provider('CUDA'):
-            return EngineChoice('onnxruntime',
-                                'ONNX Runtime has CUDA, and this torch sees no CUDA GPU')
-        if config.device == 'cuda':
-            return EngineChoice('torch', 'no other installed runtime has CUDA')
-    if config.device == 'cpu':
-        reason = 'device cpu is requested'
-    elif gpu := gpu_name():
-        reason = f'no installed runtime can use the GPU {gpu}'
-    else:
-        reason = 'there is no GPU'
-    if _is_installed('openvino'):
-        return EngineChoice('openvino', f'{reason}, and openvino is installed')
-    return EngineChoice('torch', f'{reason}, and openvino, which is faster, is not installed')
-
-
 def installed_engines() -> list[str]:
     """Return the names of the engines whose packages and libraries this machine has."""
-    return [name for name, engine_class in ENGINE_CLASSES.items()
-            if all(map(_is_installed, engine_class.packages))
+    return [name for name in ENGINE_CLASSES
+            if not missing_packages(name)
             and (name != 'native' or LIBRARY.is_file())
-            and (name != 'tensorrt' or _tensorrt_is_usable())]
+            and (name != 'tensorrt' or tensorrt_is_usable())]
+
+
+def missing_packages(name: str) -> list[str]:
+    """Return the packages that an engine needs and that are not installed."""
+    return [package for package in ENGINE_CLASSES[name].packages if not _is_installed(package)]
 
 
 def _is_installed(package: str) -> bool:
@@ -136,7 +109,7 @@ def _is_installed(package: str) -> bool:
     return find_spec(package.removesuffix('-gpu')) is not None
 
 
-def _has_provider(provider: str) -> bool:
+def has_provider(provider: str) -> bool:
     """Return whether ONNX Runtime has an execution provider for GPUs, and this machine a GPU."""
     if not _is_installed('onnxruntime') or not gpu_name():
         return False
@@ -144,9 +117,10 @@ def _has_provider(provider: str) -> bool:
     return f'{provider}ExecutionProvider' in onnxruntime.get_available_providers()
 
 
-def _tensorrt_is_usable() -> bool:
+def tensorrt_is_usable() -> bool:
+    """Return whether ONNX Runtime can run TensorRT on this machine."""
     # ONNX Runtime lists the provider if it was built with it, even if TensorRT is missing.
-    return _has_provider('Tensorrt') and any(map(_loads, TENSORRT_LIBRARIES))
+    return has_provider('Tensorrt') and any(map(_loads, TENSORRT_LIBRARIES))
 
 
 def _loads(library: str) -> bool:

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import INPUT, to_onnx
+from enet_ros.engines.street_image import street_image
 from enet_ros.errors import BadInput
-from enet_ros.images.preprocess import network_input
 from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
 from enet_ros.paths import user_path, write_atomically
-from enet_ros.synthetic.street import SyntheticStreet
 
 MIN_AGREEMENT = 0.9999  # share of pixels at which the graph and the network must agree
 
@@ -95,8 +94,7 @@ def _check_agreement(run: Run, network: Network, spec: ModelSpec,
                      size: tuple[int, int]) -> None:
     """Raise BadInput if graph and network disagree on a synthetic image of size (W, H)."""
     width, height = size
-    street = SyntheticStreet(max(width, 32), max(height, 32)).render(0)
-    image = network_input(street.image, width, height)
+    image = street_image(width, height)
     labels, *confidence = (output[0] for output in run(image[None]))
     mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (spec.mean, spec.std))
     x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255

@@ -90,13 +90,19 @@ def graph_digest(network: Network, spec: ModelSpec, inference_spec: InferenceSpe
 
     more: what else the digest is to depend on.
     """
-    sha256 = hashlib.sha256(repr((torch.__version__, OPSET, spec.architecture,
-                                  spec.architecture_options, spec.mean, spec.std, inference_spec,
-                                  more)).encode())
-    for name, value in network.state_dict().items():
-        sha256.update(name.encode())
-        sha256.update(value.numpy().tobytes())
+    sha256 = hashlib.sha256(repr((torch.__version__, OPSET, network_digest(network, spec),
+                                  inference_spec, more)).encode())
     models = Path(__file__).parents[1] / 'models'
     for source in (Path(__file__), Path(graph.__file__), *sorted(models.glob('*.py'))):
         sha256.update(source.read_bytes())
     return sha256.hexdigest()[:24]
+
+
+def network_digest(network: Network, spec: ModelSpec) -> str:
+    """Return hexadecimal digits that depend on weights, architecture and normalization."""
+    sha256 = hashlib.sha256(repr((spec.architecture, spec.architecture_options, spec.mean,
+                                  spec.std)).encode())
+    for name, value in network.state_dict().items():
+        sha256.update(name.encode())
+        sha256.update(value.numpy().tobytes())
+    return sha256.hexdigest()

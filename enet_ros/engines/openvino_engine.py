@@ -22,8 +22,8 @@ PRECISION_HINTS = {'float32': 'f32', 'bfloat16': 'bf16'}
 class OpenVinoEngine:
     """The inference graph compiled by OpenVINO.
 
-    Precision 'auto' is bfloat16 on processors with bfloat16 instructions, else float32. The
-    graphs with and without confidence are each compiled when first used.
+    Precision 'auto' is float32. The graphs with and without confidence are each compiled when
+    first used.
 
     network: the trained network; it is not changed.
     spec: what the network's checkpoint says of it.
@@ -43,9 +43,7 @@ class OpenVinoEngine:
                            'choose engine torch') from error
         self.core = openvino.Core()
         capabilities = self.core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-        precision = config.precision
-        if precision == 'auto':
-            precision = 'bfloat16' if 'BF16' in capabilities else 'float32'
+        precision = 'float32' if config.precision == 'auto' else config.precision
         if (precision not in PRECISION_HINTS
                 or (precision == 'bfloat16' and 'BF16' not in capabilities)):
             raise BadInput(f'engine openvino does not support {precision} on this processor; '

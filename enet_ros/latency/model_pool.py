@@ -32,8 +32,12 @@ class ModelPool:
         sizes = network_sizes(config, spec, model.stride)
         settings = {**asdict(config.model), 'filter': config.output.filter,
                     'output_size': config.output.fixed_size}
-        self.segmenters = {(width, height): Segmenter(model, spec, width, height, **settings)
-                           for width, height in sizes}
+        self.segmenters: dict[Size, Segmenter] = {}
+        for width, height in sizes:
+            segmenter = Segmenter(model, spec, width, height, **settings)
+            self.segmenters[width, height] = segmenter
+            # Only the largest size is measured; the others have its engine and precision.
+            settings |= asdict(segmenter.config)
         costs = [_cost(segmenter) for segmenter in self.segmenters.values()]
         self.policy = SizePolicy(sizes, costs, clock, len(config.cameras) or 1)
         self.load_ms = 1e3 * (time.monotonic() - start)
@@ -60,7 +64,7 @@ class ModelPool:
             'model': f'{self.path}, {len(self.labels)} classes of {self.labels.name}',
             'requested engine': f'{requested.engine} {requested.device} {requested.precision}',
             'engine': engine.name,
-            'engine reason': self.segmenter.engine_reason,
+            'engine reason': next(iter(self.segmenters.values())).engine_reason,
             'network sizes': ' '.join(f'{width}x{height}' for width, height in self.segmenters),
             'load time': f'{self.load_ms:.0f} ms',
         }

@@ -1,0 +1,79 @@
+"""Measurements of engines in the cache folder, valid for one machine and its versions."""
+
+import os
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from enet_ros import __version__
+from enet_ros.engines.device import processor
+from enet_ros.engines.tuning import Measurement, Setting, Tuning
+from enet_ros.json_data import json_text, parse_json
+from enet_ros.logger import logger
+from enet_ros.paths import write_atomically
+
+
+def environment(settings: Sequence[Setting]) -> dict[str, Any]:
+    """Return what measurements of these settings depend on besides the network and its sizes."""
+    cpu = processor()
+    return {'settings': [str(setting) for setting in settings], 'processor': cpu.name,
+            'processor features': ' '.join(cpu.features),
+            'cores': len(os.sched_getaffinity(0)), 'enet_ros': __version__,
+            'torch': torch.__version__, 'openvino': _version('openvino')}
+
+
+def load_tuning(file: Path, current: dict[str, Any]) -> Tuning | None:
+    """Return stored measurements, or None, with a line in the log, if they cannot be used.
+
+    current: the environment; measurements from another one are not used.
+    """
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        logger.warning('cannot read %s (%s); the engines are measured again', file, error)
+        return None
+    try:
+        data: Any = parse_json(text)
+        stored = dict(data['environment'])
+        tuning = Tuning(
+            tuple(Measurement(_setting(item), float(item['milliseconds']),
+                              float(item['agreement'])) for item in data['measurements']),
+            {_setting(item): str(item['reason']) for item in data['failures']})
+    except (ValueError, TypeError, KeyError) as error:
+        logger.warning('%s is damaged (%r); the engines are measured again', file, error)
+        return None
+    if changed := [name for name in current if stored.get(name) != current[name]]:
+        logger.info('%s is of a machine that differs in %s; the engines are measured again', file,
+                    ', '.join(changed))
+        return None
+    return tuning
+
+
+def store_tuning(file: Path, tuning: Tuning, current: dict[str, Any]) -> None:
+    """Store measurements; a failure to write is logged as a warning."""
+    text = json_text({
+        'environment': current,
+        'measurements': [{**each.setting._asdict(), 'milliseconds': each.milliseconds,
+                          'agreement': each.agreement} for each in tuning.measurements],
+        'failures': [{**setting._asdict(), 'reason': reason}
+                     for setting, reason in tuning.failures.items()]}, indent=1)
+    try:
+        write_atomically(file, text.encode())
+    except OSError as error:
+        logger.warning('cannot store %s (%s)', file, error.strerror)
+
+
+def _setting(item: dict[str, Any]) -> Setting:
+    return Setting(str(item['engine']), str(item['precision']))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
