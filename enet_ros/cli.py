@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar='COMMAND', title='commands',
                                      prog=parser.prog)
     for add in (_add_segment, _add_evaluate, _add_train, _add_info, _add_export, _add_import,
-                _add_benchmark, _add_nav2_config):
+                _add_benchmark, _add_tune, _add_nav2_config):
         add(commands)
     return parser
 
@@ -369,6 +369,39 @@ def _benchmark(options: argparse.Namespace) -> int:
     if folder:
         print(f'\nreport, figures and picture: {folder.path}', file=sys.stderr)
     return 0
+
+
+def _add_tune(commands: Any) -> None:
+    tune = _add_command(
+        commands, 'tune', '[MODEL]', 'measure which engine is the fastest on this CPU',
+        'Measure the installed engines and their precisions on this CPU, print the figures, and '
+        'store them. Commands and nodes with engine or precision auto then use the fastest one '
+        'whose labels are those of float32, for the same model, size and threads.')
+    tune.add_argument('model', nargs='?', default=ModelConfig.path, metavar='MODEL',
+                      help=MODEL_HELP)
+    _add_settings(tune, InputConfig, ('width', 'height'))
+    _add_settings(tune, ModelConfig, ('engine', 'precision', 'threads', 'cache_folder'))
+    tune.set_defaults(run=_tune)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from enet_ros.engines.device import processor
+    from enet_ros.engines.inference_spec import InferenceSpec
+    from enet_ros.engines.selection import TUNE_RUNS, tune
+    from enet_ros.engines.tuning import table
+    from enet_ros.models import checkpoint
+
+    size = InputConfig(width=options.width, height=options.height)
+    config = ModelConfig(path=options.model, engine=options.engine, device='cpu',
+                         precision=options.precision, threads=options.threads,
+                         cache_folder=options.cache_folder)
+    network, spec = checkpoint.load(config.path)
+    inference_spec = InferenceSpec(size.width or spec.width, size.height or spec.height)
+    tuning, _ = tune(network, spec, inference_spec, config, runs=TUNE_RUNS)
+    threads = config.threads or 'one per core'
+    print(f'{config.path}, {inference_spec.width}x{inference_spec.height}, {processor().name}, '
+          f'threads: {threads}\n', *table(tuning), sep='\n')
+    return 0 if tuning.chosen else 1
 
 
 def _add_nav2_config(commands: Any) -> None:

@@ -14,6 +14,7 @@ COMMANDS = {
     'export': ['export', 'enet_camvid', '--out', 'model.onnx'],
     'import': ['import', 'weights.pt', '--labels', 'labels.yaml'],
     'benchmark': ['benchmark'],
+    'tune': ['tune'],
     'nav2-config': ['nav2-config'],
 }
 

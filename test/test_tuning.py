@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from enet_ros import cli
 from enet_ros.config import LatencyConfig, ModelConfig, SegmentationConfig
 from enet_ros.engines import engine as engine_module
 from enet_ros.engines import selection
@@ -372,6 +373,33 @@ def test_a_model_at_several_sizes_is_measured_at_the_largest(tiny_model, tmp_pat
     assert len(list(tmp_path.glob('tuning_*.json'))) == 1
     assert len({segmenter.engine.name for segmenter in pool.segmenters.values()}) == 1
     assert 'fastest on a test frame' in pool.summary()['engine reason']
+
+
+class TestCommand:
+    @needs_openvino
+    def test_the_table_is_printed_and_the_choice_stored(self, tiny_model, tmp_path, capsys):
+        arguments = ['tune', str(tiny_model), '--width', '96', '--threads', '1',
+                     '--cache-folder', str(tmp_path)]
+        assert cli.main(arguments) == 0
+        title, _, head, _, *rows = capsys.readouterr().out.splitlines()
+        assert title.startswith(f'{tiny_model}, 96x48, ') and title.endswith('threads: 1')
+        assert head == '| engine | precision | ms | labels equal to float32 |  |'
+        chosen, = [row.split('|')[1:3] for row in rows if 'chosen' in row]
+        file, = tmp_path.glob('tuning_*.json')
+        written = file.stat()
+        segmenter = Segmenter.load(tiny_model, width=96, threads=1, cache_folder=str(tmp_path),
+                                   device='cpu')
+        assert [segmenter.config.engine, segmenter.config.precision] == [
+            cell.strip() for cell in chosen]
+        assert file.stat() == written
+
+    @pytest.mark.parametrize('engine, precision', [('torch', 'auto'), ('openvino', 'float32')])
+    def test_nothing_to_measure(self, tiny_model, capsys, engine, precision):
+        assert cli.main(['tune', str(tiny_model), '--engine', engine,
+                         '--precision', precision]) == 1
+        assert capsys.readouterr().err == (
+            f'enet: engine {engine} and precision {precision} leave nothing to measure; choose '
+            'engine and precision auto, and install openvino and onnx\n')
 
 
 @pytest.fixture

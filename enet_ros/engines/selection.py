@@ -32,6 +32,7 @@ from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
 
 LAST_RESORT = 'torch'  # the engine that every machine and network has
+TUNE_RUNS = 20  # timed runs of each engine if the user asks for the measurement
 Clock = Callable[[], float]  # returns seconds
 
 
@@ -70,6 +71,10 @@ def select_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSp
     tuning = load_tuning(file, environment(open_settings(config))) if file else None
     if tuning is None:
         tuning, engines = tune(network, spec, inference_spec, config, clock)
+    for setting, failure in tuning.failures.items():
+        logger.info('engine %s does not run: %s', setting, failure)
+    if config.precision == 'auto' and tuning.chosen and not tuning.chosen.is_accurate:
+        logger.warning('no engine gives the labels of float32; %s', tuning.reason())
     chosen = _chosen_config(config, tuning)
     engine = (engines.get(Setting(chosen.engine, chosen.precision))
               or build_engine(network, spec, inference_spec, chosen))
@@ -81,9 +86,12 @@ def tune(network: Network, spec: ModelSpec, inference_spec: InferenceSpec, confi
          ) -> tuple[Tuning, dict[Setting, Engine]]:
     """Measure the settings that `config` leaves open, store the figures, and return the engines.
 
-    Arguments are those of `select_engine` and `measure`.
+    Arguments are those of `select_engine` and `measure`. Raise BadInput if nothing is open.
     """
     settings = open_settings(config)
+    if not settings:
+        raise BadInput(f'engine {config.engine} and precision {config.precision} leave nothing to '
+                       'measure; choose engine and precision auto, and install openvino and onnx')
     image = street_image(inference_spec.width, inference_spec.height)
     reference = build_engine(network, spec, inference_spec, ModelConfig(
         engine=LAST_RESORT, device='cpu', precision='float32'))
@@ -91,10 +99,6 @@ def tune(network: Network, spec: ModelSpec, inference_spec: InferenceSpec, confi
     builders = {setting: partial(build_engine, network, spec, inference_spec,
                                  replace(config, **setting._asdict())) for setting in settings}
     tuning, engines = measure(builders, image, expected, clock, runs)
-    for setting, failure in tuning.failures.items():
-        logger.info('engine %s does not run: %s', setting, failure)
-    if config.precision == 'auto' and tuning.chosen and not tuning.chosen.is_accurate:
-        logger.warning('no engine gives the labels of float32; %s', tuning.reason())
     file = _file(network, spec, inference_spec, config)
     if file and tuning.measurements:
         store_tuning(file, tuning, environment(settings))
