@@ -60,19 +60,27 @@ def select_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSp
     """
     name, reason = _engine_for_device(config)
     config = replace(config, engine=name)
+    if open_settings(config):
+        selected = _select_measured(network, spec, inference_spec, config, reason, clock)
+    else:
+        config = replace(config, engine=LAST_RESORT if name == 'auto' else name)
+        engine = build_engine(network, spec, inference_spec, config)
+        selected = SelectedEngine(engine, config, reason)
     if name == 'auto':
-        _log_faster_engine()
-    if not open_settings(config):
-        if name == 'auto':
-            config = replace(config, engine=LAST_RESORT)
-        return SelectedEngine(build_engine(network, spec, inference_spec, config), config, reason)
+        _log_faster_engines(selected.config.engine)
+    return selected
+
+
+def _select_measured(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+                     config: ModelConfig, reason: str, clock: Clock) -> SelectedEngine:
+    """Return the engine with the best figures, stored or new ones."""
     file = _file(network, spec, inference_spec, config)
     engines: dict[Setting, Engine] = {}
     tuning = load_tuning(file, environment(open_settings(config))) if file else None
     if tuning is None:
         tuning, engines = tune(network, spec, inference_spec, config, clock)
-    for setting, failure in tuning.failures.items():
-        logger.info('engine %s does not run: %s', setting, failure)
+        for setting, failure in tuning.failures.items():
+            logger.info('engine %s does not run: %s', setting, failure)
     if config.precision == 'auto' and tuning.chosen and not tuning.chosen.is_accurate:
         logger.warning('no engine gives the labels of float32; %s', tuning.reason())
     chosen = _chosen_config(config, tuning)
@@ -159,11 +167,15 @@ def _file(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
     return folder / f'tuning_{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.json'
 
 
-def _log_faster_engine() -> None:
-    """Log which engine that is not installed is usually faster than those that are."""
-    if missing := missing_packages('openvino'):
-        _log_once(f'the engine openvino is usually faster than torch; pip install '
-                  f'{" ".join(missing)} to use it')
+def _log_faster_engines(selected: str) -> None:
+    """Log which engines are usually faster than the selected one and not installed."""
+    remedies = []
+    if 'native' not in installed_engines():
+        remedies.append('native (reinstall the package where CMake finds a C++ compiler)')
+    if selected == LAST_RESORT and (missing := missing_packages('openvino')):
+        remedies.append(f'openvino (pip install {" ".join(missing)})')
+    if remedies:
+        _log_once(f'usually faster, but not installed: {", ".join(remedies)}')
 
 
 @cache

@@ -10,7 +10,9 @@ import torch
 
 from enet_ros import __version__
 from enet_ros.engines.device import processor
+from enet_ros.engines.native_library import variants
 from enet_ros.engines.tuning import Measurement, Setting, Tuning
+from enet_ros.errors import BadInput
 from enet_ros.json_data import json_text, parse_json
 from enet_ros.logger import logger
 from enet_ros.paths import write_atomically
@@ -22,7 +24,8 @@ def environment(settings: Sequence[Setting]) -> dict[str, Any]:
     return {'settings': [str(setting) for setting in settings], 'processor': cpu.name,
             'processor features': ' '.join(cpu.features),
             'cores': len(os.sched_getaffinity(0)), 'enet_ros': __version__,
-            'torch': torch.__version__, 'openvino': _version('openvino')}
+            'torch': torch.__version__, 'openvino': _version('openvino'),
+            'native instruction sets': _native_variants()}
 
 
 def load_tuning(file: Path, current: dict[str, Any]) -> Tuning | None:
@@ -70,6 +73,14 @@ def store_tuning(file: Path, tuning: Tuning, current: dict[str, Any]) -> None:
 
 def _setting(item: dict[str, Any]) -> Setting:
     return Setting(str(item['engine']), str(item['precision']))
+
+
+def _native_variants() -> list[str] | None:
+    """Return the instruction sets of the engine native, or None if it cannot be loaded."""
+    try:
+        return variants()
+    except BadInput:
+        return None
 
 
 def _version(package: str) -> str | None:
