@@ -7,6 +7,7 @@ imported when a command runs, so that help is fast.
 import argparse
 import json
 import logging
+import math
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -373,7 +374,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _add_tune(commands: Any) -> None:
     tune = _add_command(
-        commands, 'tune', '[MODEL]', 'measure which engine is the fastest on this CPU',
+        commands, _tune, 'tune [MODEL]', 'measure which engine is the fastest on this CPU',
         'Measure the installed engines and their precisions on this CPU, print the figures, and '
         'store them. Commands and nodes with engine or precision auto then use the fastest one '
         'whose labels are those of float32, for the same model, size and threads.')
@@ -381,7 +382,6 @@ def _add_tune(commands: Any) -> None:
                       help=MODEL_HELP)
     _add_settings(tune, InputConfig, ('width', 'height'))
     _add_settings(tune, ModelConfig, ('engine', 'precision', 'threads', 'cache_folder'))
-    tune.set_defaults(run=_tune)
 
 
 def _tune(options: argparse.Namespace) -> int:
@@ -397,7 +397,8 @@ def _tune(options: argparse.Namespace) -> int:
                          cache_folder=options.cache_folder)
     network, spec = checkpoint.load(config.path)
     inference_spec = InferenceSpec(size.width or spec.width, size.height or spec.height)
-    tuning, _ = tune(network, spec, inference_spec, config, runs=TUNE_RUNS)
+    tuning, _ = tune(network, spec, inference_spec, config, runs=TUNE_RUNS,
+                     slow_factor=math.inf)
     threads = config.threads or 'one per core'
     print(f'{config.path}, {inference_spec.width}x{inference_spec.height}, {processor().name}, '
           f'threads: {threads}\n', *table(tuning), sep='\n')

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 from importlib.util import find_spec
 
@@ -108,6 +109,13 @@ class TestMeasurement:
         _, engines = measured(exact=(0.01, 0), fast=(0.019, 0), slow=(0.02, 0))
         assert engines[EXACT].runs == engines[FAST].runs == WARM_UP_RUNS + TIMED_RUNS
         assert engines[SLOW].runs == WARM_UP_RUNS + 1
+
+    def test_slow_engines_are_measured_if_requested(self):
+        clock = FakeClock()
+        engines = {EXACT: FakeEngine(clock, 0.01), SLOW: FakeEngine(clock, 1.0)}
+        measure({setting: lambda engine=engine: engine for setting, engine in engines.items()},
+                IMAGE, EXPECTED, clock, runs=9, slow_factor=math.inf)
+        assert engines[SLOW].runs == engines[EXACT].runs == WARM_UP_RUNS + 9
 
     def test_a_fast_inaccurate_engine_stops_no_accurate_one(self):
         _, engines = measured(exact=(0.01, 0), wrong=(0.001, 100))

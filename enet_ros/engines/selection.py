@@ -24,7 +24,7 @@ from enet_ros.engines.engine import (
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import network_digest
 from enet_ros.engines.street_image import street_image
-from enet_ros.engines.tuning import TIMED_RUNS, Setting, Tuning, measure
+from enet_ros.engines.tuning import SLOW_FACTOR, TIMED_RUNS, Setting, Tuning, measure
 from enet_ros.engines.tuning_file import environment, load_tuning, store_tuning
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
@@ -90,8 +90,8 @@ def _select_measured(network: Network, spec: ModelSpec, inference_spec: Inferenc
 
 
 def tune(network: Network, spec: ModelSpec, inference_spec: InferenceSpec, config: ModelConfig,
-         clock: Clock = time.perf_counter, runs: int = TIMED_RUNS
-         ) -> tuple[Tuning, dict[Setting, Engine]]:
+         clock: Clock = time.perf_counter, runs: int = TIMED_RUNS,
+         slow_factor: float = SLOW_FACTOR) -> tuple[Tuning, dict[Setting, Engine]]:
     """Measure the settings that `config` leaves open, store the figures, and return the engines.
 
     Arguments are those of `select_engine` and `measure`. Raise BadInput if nothing is open.
@@ -106,7 +106,7 @@ def tune(network: Network, spec: ModelSpec, inference_spec: InferenceSpec, confi
     expected, _ = reference.infer(image, confidence=False)
     builders = {setting: partial(build_engine, network, spec, inference_spec,
                                  replace(config, **setting._asdict())) for setting in settings}
-    tuning, engines = measure(builders, image, expected, clock, runs)
+    tuning, engines = measure(builders, image, expected, clock, runs, slow_factor)
     file = _file(network, spec, inference_spec, config)
     if file and tuning.measurements:
         store_tuning(file, tuning, environment(settings))

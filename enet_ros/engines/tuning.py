@@ -14,7 +14,7 @@ from enet_ros.errors import BadInput
 
 WARM_UP_RUNS = 2
 TIMED_RUNS = 5
-SLOW_FACTOR = 2.0  # an engine that takes this many times as long as the fastest is not run again
+SLOW_FACTOR = 2.0
 MIN_AGREEMENT = 0.999  # share of the labels of a frame that must equal those of float32
 
 
@@ -75,7 +75,8 @@ class Tuning:
 
 def measure(builders: Mapping[Setting, Callable[[], Engine]], image: NDArray[np.uint8],
             expected: NDArray[np.uint8], clock: Callable[[], float] = time.perf_counter,
-            runs: int = TIMED_RUNS) -> tuple[Tuning, dict[Setting, Engine]]:
+            runs: int = TIMED_RUNS, slow_factor: float = SLOW_FACTOR
+            ) -> tuple[Tuning, dict[Setting, Engine]]:
     """Build engines, run them in turns, and return the figures and the engines.
 
     A setting whose engine raises BadInput is a failure. Engines without confidence are measured.
@@ -85,6 +86,7 @@ def measure(builders: Mapping[Setting, Callable[[], Engine]], image: NDArray[np.
     expected: labels of the image in float32, uint8 (h, w).
     clock: returns seconds.
     runs: timed runs of each engine; WARM_UP_RUNS precede them.
+    slow_factor: an engine that takes this many times as long as the fastest one is not run again.
     """
     engines: dict[Setting, Engine] = {}
     agreement: dict[Setting, float] = {}
@@ -106,17 +108,17 @@ def measure(builders: Mapping[Setting, Callable[[], Engine]], image: NDArray[np.
             start = clock()
             engines[setting].infer(image, confidence=False)
             seconds[setting].append(clock() - start)
-        running = _without_slow(running, seconds, agreement)
+        running = _without_slow(running, seconds, agreement, slow_factor)
     measurements = tuple(Measurement(setting, 1e3 * median(seconds[setting]), agreement[setting])
                          for setting in engines)
     return Tuning(measurements, failures), engines
 
 
 def _without_slow(running: list[Setting], seconds: Mapping[Setting, list[float]],
-                  agreement: Mapping[Setting, float]) -> list[Setting]:
+                  agreement: Mapping[Setting, float], slow_factor: float) -> list[Setting]:
     """Return the settings that can still be chosen: those close to the fastest accurate one."""
     accurate = [setting for setting in running if agreement[setting] >= MIN_AGREEMENT] or running
-    limit = SLOW_FACTOR * min((min(seconds[setting]) for setting in accurate), default=0.0)
+    limit = slow_factor * min((min(seconds[setting]) for setting in accurate), default=0.0)
     return [setting for setting in running if min(seconds[setting]) < limit]
 
 
