@@ -1,6 +1,7 @@
 """Check that two processes that train together agree with one, for test_training.py.
 
-They must average gradients, sum scores, and refuse to resume from different states.
+They must share a teacher's predictions, average gradients, sum scores, and refuse to resume from
+different states.
 
 usage: two_processes.py CAMVID_ROOT OUT
 """
@@ -21,7 +22,9 @@ from enet_ros.training.fabric import make_fabric
 from enet_ros.training.recipe import load_recipe
 from enet_ros.training.run import Run
 from enet_ros.training.run_setup import prepare_run
-from enet_ros.training.samples import TrainingSamples
+from enet_ros.training.samples import Taught, TrainingSamples
+from enet_ros.training.teacher import open_teacher
+from enet_ros.training.teacher_predictions import TeacherPredictions, predictions_folder
 
 
 def main(root, out):
@@ -32,16 +35,23 @@ def main(root, out):
     torch.manual_seed(0)
     dataset = open_dataset('camvid', root)
     train = dataset.splits['train']
-    samples = TrainingSamples([train[i] for i in range(len(train))], [], recipe, seed=0)
+    frames = [train[i] for i in range(len(train))]
+    height, width = frames[0][1].shape
+    teacher = open_teacher('enet_camvid', '', dataset.labels, (width, height), fabric.device)
+    predictions = TeacherPredictions(teacher, frames, predictions_folder(teacher, out))
+    predictions.compute(fabric.global_rank, 2, progress=False)
+    fabric.barrier()
+    predictions.find_files()
+    samples = TrainingSamples(frames, [], recipe, 0, Taught(predictions, [], predictions))
     pixels = train.count_pixels()
-    run = Run(prepare_run(fabric, config, recipe, dataset), samples, pixels)
+    run = Run(prepare_run(fabric, config, recipe, dataset, teacher), samples, pixels)
     trainer = run.trainer
 
     parts = [default_collate([samples[n] for n in samples.indices(0, rank, 2)[:2]])
              for rank in range(2)]
     alone = [gradients(copy.deepcopy(trainer.objective.module), part, seed)
              for seed, part in enumerate(parts)]
-    run.train_step(*parts[fabric.global_rank])
+    assert run.train_step(*parts[fabric.global_rank])['teacher_loss'] > 0
     together = [p.grad for p in trainer.model.parameters()]
     for one, other, averaged in zip(*alone, together):
         torch.testing.assert_close(averaged, (one + other) / 2, rtol=1e-3, atol=1e-5)
@@ -54,13 +64,13 @@ def main(root, out):
 
     run.save_state()
     fabric.barrier()
-    resumed = Run(prepare_run(fabric, config, recipe, dataset), samples, pixels)
+    resumed = Run(prepare_run(fabric, config, recipe, dataset, teacher), samples, pixels)
     assert resumed.trainer.step == 1
     for before, after in zip(trainer.model.parameters(), resumed.trainer.model.parameters()):
         assert torch.equal(before, after)
     own = replace(config, out=f'{out}/{fabric.global_rank or ""}')
     with pytest.raises(BadInput, match=r'at the steps \[1, 0\]; give them the same --out'):
-        Run(prepare_run(fabric, own, recipe, dataset), samples, pixels)
+        Run(prepare_run(fabric, own, recipe, dataset, teacher), samples, pixels)
     print(f'process {fabric.global_rank}: agreed', flush=True)
 
 
@@ -68,7 +78,8 @@ def gradients(objective, part, seed):
     """Return the gradients of one part of a batch, with dropout seeded as in a training step."""
     torch.manual_seed(seed)
     objective.train()
-    objective(*part, True).total.backward()
+    images, labels, probabilities = part
+    objective(images, labels, True, probabilities).total.backward()
     return [p.grad for p in objective.model.parameters()]
 
 
