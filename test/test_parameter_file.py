@@ -22,6 +22,13 @@ replay_node:
   ros__parameters: {seed: 3}
 /front/**/replay_node:
   ros__parameters: {a.b: 4}
+front:
+  left:
+    replay_node:
+      ros__parameters: {seed: 6}
+/*:
+  replay_node:
+    ros__parameters: {a: {c: [3]}}
 other_node:
   ros__parameters: {seed: 5}
 """

@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,9 +32,8 @@ def read_parameter_file(path: str | Path, node: str, namespace: str = '') -> dic
         raise BadInput(f'params_file {str(path)!r} does not map node names to parameters')
     full_name = '/'.join(['', *filter(None, namespace.split('/')), node])
     values: dict[str, Value] = {}
-    for name, section in sections.items():
-        parameters = section.get('ros__parameters') if isinstance(section, dict) else None
-        if isinstance(parameters, dict) and _matches(str(name), full_name):
+    for name, parameters in _sections(sections):
+        if _matches(name, full_name):
             values.update(_flatten(parameters))
     return values
 
@@ -49,6 +49,17 @@ def write_parameter_file(node: str, values: dict[str, Value]) -> str:
     with os.fdopen(handle, 'w') as file:
         yaml.safe_dump({f'/**/{node}': {'ros__parameters': values}}, file)
     return path
+
+
+def _sections(tree: dict, namespace: str = '') -> Iterator[tuple[str, dict]]:
+    """Yield the name and the parameters of each node; namespaces may contain nodes, as in rcl."""
+    for key, section in tree.items():
+        if not isinstance(section, dict):
+            continue
+        if key == 'ros__parameters':
+            yield namespace, section
+        else:
+            yield from _sections(section, f'{namespace}/{key}'.replace('//', '/'))
 
 
 def _matches(pattern: str, node: str) -> bool:
