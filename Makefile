@@ -14,6 +14,7 @@ help:
 	@echo 'make demo   segment a camera through ROS 2 nodes (SOURCE=synthetic, folder, video, rosbag2, index)'
 	@echo 'make demo-freespace   score and draw free space on synthetic streets'
 	@echo 'make test   run all tests'
+	@echo 'make native-sanitize   run the native engine under sanitizers, which takes minutes'
 	@echo 'make shell  open a shell in which the nodes and the enet command run'
 	@echo 'make setup  only install and build what is missing'
 	@echo 'make clean  remove all that set-up made'
@@ -30,10 +31,13 @@ demo-freespace: setup
 test: setup
 	@scripts/run pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
+native-sanitize: setup
+	@scripts/run python test/sanitize_native.py .work/sanitize
+
 shell: setup
 	@scripts/run
 
 clean:
 	rm -rf .work
 
-.PHONY: help setup demo demo-freespace test shell clean
+.PHONY: help setup demo demo-freespace test native-sanitize shell clean
