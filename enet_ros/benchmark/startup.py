@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypedDict  # noqa: E402
 if TYPE_CHECKING:
     from enet_ros.benchmark.measure import Run
 
-PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
+PACKAGE_FOLDER = Path(__file__).absolute().parents[2]  # not that of the sources that files link to
 TIMEOUT_S = 900
 FRAMES, FRAMES_S = 5, 3  # at most so many frames and seconds before the memory is read
 
@@ -70,7 +70,8 @@ def measure_startup(name: str, architecture: str, model: str | os.PathLike[str],
     try:
         result = subprocess.run(
             [sys.executable, '-m', 'enet_ros.benchmark.startup', json.dumps(request)],
-            env={**os.environ, 'PYTHONPATH': os.pathsep.join(folders)},
+            # Not from the working folder, which may hold the package's sources.
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(folders), 'PYTHONSAFEPATH': '1'},
             capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise StartupFailed(f'it took longer than {TIMEOUT_S} s') from error
