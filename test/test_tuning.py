@@ -19,7 +19,6 @@ from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.selection import select_engine
 from enet_ros.engines.tuning import (
     TIMED_RUNS,
-    WARM_UP_RUNS,
     Measurement,
     Setting,
     Tuning,
@@ -106,24 +105,24 @@ class TestMeasurement:
         assert tuning.reason().startswith('most accurate on a test frame (')
 
     def test_slow_engines_stop_after_one_timed_run(self):
-        _, engines = measured(exact=(0.01, 0), fast=(0.019, 0), slow=(0.02, 0))
-        assert engines[EXACT].runs == engines[FAST].runs == WARM_UP_RUNS + TIMED_RUNS
-        assert engines[SLOW].runs == WARM_UP_RUNS + 1
+        _, engines = measured(exact=(0.01, 0), fast=(0.019, 0), slow=(0.021, 0))
+        assert engines[EXACT].runs == engines[FAST].runs == 1 + 2 * TIMED_RUNS
+        assert engines[SLOW].runs == 1 + 2
 
     def test_slow_engines_are_measured_if_requested(self):
         clock = FakeClock()
         engines = {EXACT: FakeEngine(clock, 0.01), SLOW: FakeEngine(clock, 1.0)}
         measure({setting: lambda engine=engine: engine for setting, engine in engines.items()},
                 IMAGE, EXPECTED, clock, runs=9, slow_factor=math.inf)
-        assert engines[SLOW].runs == engines[EXACT].runs == WARM_UP_RUNS + 9
+        assert engines[SLOW].runs == engines[EXACT].runs == 1 + 2 * 9
 
     def test_a_fast_inaccurate_engine_stops_no_accurate_one(self):
         _, engines = measured(exact=(0.01, 0), wrong=(0.001, 100))
-        assert engines[EXACT].runs == WARM_UP_RUNS + TIMED_RUNS
+        assert engines[EXACT].runs == 1 + 2 * TIMED_RUNS
 
     def test_inaccurate_engines_alone_are_all_measured(self):
         tuning, engines = measured(wrong=(0.01, 100), fast=(0.05, 90))
-        assert tuning.chosen.setting == FAST and engines[FAST].runs == WARM_UP_RUNS + 1
+        assert tuning.chosen.setting == FAST and engines[FAST].runs == 1 + 2
 
     def test_engines_that_do_not_run_are_failures(self):
         tuning, _ = measured(absent=None, exact=(0.01, 0))

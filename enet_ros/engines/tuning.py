@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from enet_ros.engines.engine import Engine
 from enet_ros.errors import BadInput
 
-WARM_UP_RUNS = 2
 TIMED_RUNS = 5
 SLOW_FACTOR = 2.0
 MIN_AGREEMENT = 0.999  # share of the labels of a frame that must equal those of float32
@@ -85,7 +84,7 @@ def measure(builders: Mapping[Setting, Callable[[], Engine]], image: NDArray[np.
     image: RGB, uint8 (H, W, 3) of the engines' input size.
     expected: labels of the image in float32, uint8 (h, w).
     clock: returns seconds.
-    runs: timed runs of each engine; WARM_UP_RUNS precede them.
+    runs: timed runs of each engine; an untimed one precedes each.
     slow_factor: an engine that takes this many times as long as the fastest one is not run again.
     """
     engines: dict[Setting, Engine] = {}
@@ -94,8 +93,7 @@ def measure(builders: Mapping[Setting, Callable[[], Engine]], image: NDArray[np.
     for setting, build in builders.items():
         try:
             engine = build()
-            for _ in range(WARM_UP_RUNS):
-                labels, _ = engine.infer(image, confidence=False)
+            labels, _ = engine.infer(image, confidence=False)
         except BadInput as error:
             failures[setting] = str(error)
         else:
@@ -105,6 +103,8 @@ def measure(builders: Mapping[Setting, Callable[[], Engine]], image: NDArray[np.
     running = list(engines)
     for _ in range(runs):
         for setting in running:
+            # The first frame brings weights and threads back that another engine has displaced.
+            engines[setting].infer(image, confidence=False)
             start = clock()
             engines[setting].infer(image, confidence=False)
             seconds[setting].append(clock() - start)
