@@ -208,6 +208,20 @@ class TestThreadsAndProcesses:
             for future in [pool.submit(run, *job) for job in zip(segmenters, inputs, expected)]:
                 future.result(timeout=120)
 
+    @pytest.mark.parametrize('threads', [1, 2])
+    def test_one_network_in_two_threads(self, model, threads):
+        network = native(model, SMALL, VARIANTS[0], threads)
+        inputs = [images(64, 48)[name] for name in ('noise', 'smooth')]
+        expected = [network.run(image, True) for image in inputs]
+
+        def run(image, expected):
+            for _ in range(100):
+                assert np.array_equal(network.run(image, True), expected)
+
+        with ThreadPoolExecutor(2) as pool:
+            for future in [pool.submit(run, *job) for job in zip(inputs, expected)]:
+                future.result(timeout=120)
+
     def test_networks_are_made_and_destroyed_while_another_runs(self, model):
         image, other = images(64, 48)['smooth'], images(90, 70)['smooth']
         network = native(model, SMALL, VARIANTS[0], 2)
@@ -229,7 +243,7 @@ class TestThreadsAndProcesses:
                 done.set()
             running.result(timeout=60)
 
-    @pytest.mark.parametrize('threads', [1, 2])
+    @pytest.mark.parametrize('threads', [1, 2, 4])
     def test_parent_and_child_of_a_fork_go_on(self, model, threads):
         image = images(64, 48)['noise']
         network = native(model, SMALL, VARIANTS[0], threads)

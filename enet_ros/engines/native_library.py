@@ -4,7 +4,9 @@
 """
 
 import ctypes
+import os
 import struct
+import threading
 import weakref
 from functools import cache
 from pathlib import Path
@@ -96,7 +98,7 @@ def variants() -> list[str]:
 
 
 class NativeNetwork:
-    """A network of the native library, for images of one size. Calls must not overlap.
+    """A network of the native library, for images of one size. Concurrent calls take turns.
 
     variant: one of `variants()`.
     weights: float32, as `native_weights` returns them.
@@ -128,6 +130,8 @@ class NativeNetwork:
                            f'{message.value.decode()}; choose a smaller size, or engine openvino '
                            'or torch')
         self._output_shape = output_height, output_width
+        self._lock = threading.Lock()
+        _networks.add(self)
         # Not at exit: a daemon thread may still be running the network then.
         weakref.finalize(self, self._library.enet_destroy, self._handle).atexit = False
 
@@ -143,9 +147,25 @@ class NativeNetwork:
         image = np.ascontiguousarray(image)
         labels = np.empty(self._output_shape, np.uint8)
         probability = np.empty(self._output_shape, np.uint8) if confidence else None
-        self._library.enet_run(self._handle, image.ctypes.data, labels.ctypes.data,
-                               _address(probability))
+        with self._lock:
+            self._library.enet_run(self._handle, image.ctypes.data, labels.ctypes.data,
+                                   _address(probability))
         return labels, probability
+
+    def unlock(self) -> None:
+        """Forget a call of another thread, which a child process does not have."""
+        self._lock = threading.Lock()
+
+
+_networks: weakref.WeakSet[NativeNetwork] = weakref.WeakSet()
+
+
+def _unlock_networks() -> None:
+    for network in _networks:
+        network.unlock()
+
+
+os.register_at_fork(after_in_child=_unlock_networks)
 
 
 def _address(array: NDArray[np.int32] | NDArray[np.uint8] | None) -> int | None:
