@@ -17,10 +17,13 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool, Trigger
 
+from enet_ros.engines.engine import installed_engines
 from enet_ros.labels import CAMVID, SUN_RGBD
 from enet_ros.models import checkpoint
 
 NODE = '/segmentation_node'
+needs_native = pytest.mark.skipif('native' not in installed_engines(),
+                                  reason='engine native is not built')
 LABEL = f'{NODE}/label'
 
 
@@ -75,10 +78,11 @@ def reload(probe, camera):
     return future.result(), sent
 
 
-def test_reload_under_load(active, probe, camera, tmp_path):
+@pytest.mark.parametrize('engine', ['auto', pytest.param('native', marks=needs_native)])
+def test_reload_under_load(active, probe, camera, tmp_path, engine):
     path = tmp_path / 'model.safetensors'
     save_constant_model(path, CAMVID, 3)
-    node = active({'model.path': path})
+    node = active({'model.path': path, 'model.engine': engine})
     camera.send_until(predicts(probe, 3))
     save_constant_model(tmp_path / 'next.safetensors', CAMVID, 8)
     shutil.move(tmp_path / 'next.safetensors', path)

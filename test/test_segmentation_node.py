@@ -14,12 +14,15 @@ from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters
 from sensor_msgs.msg import CameraInfo, Image
 
+from enet_ros.engines.engine import installed_engines
 from enet_ros.images.postprocess import scale_labels
 from enet_ros.labels import CAMVID
 from enet_ros.ros.convert import array_to_image, image_to_array
 from enet_ros.segmenter import Segmenter
 
 NODE = '/segmentation_node'
+needs_native = pytest.mark.skipif('native' not in installed_engines(),
+                                  reason='engine native is not built')
 
 
 def test_every_output_of_a_frame(start, probe, camera, tiny_model):
@@ -138,6 +141,8 @@ def test_invalid_images_are_counted_and_the_next_valid_one_is_segmented(start, p
     ({'model.path': __file__}, 'is not a complete safetensors file'),
     ({'model.path': 7}, 'model.path'),
     ({'model.engine': 'warp'}, 'engine'),
+    pytest.param({'model.precision': 'bfloat16', 'model.engine': 'native'},
+                 'engine native does not support bfloat16', marks=needs_native),
     ({'model.device': 'tpu'}, 'device'),
     ({'input.width': -5}, 'input.width'),
     ({'input.width': 7}, 'input.width'),
@@ -156,7 +161,8 @@ def test_invalid_settings_fail_configure_with_a_reason(
     assert words in node.output() and 'Traceback' not in node.output()
     # The node is still running, and works with a valid value.
     good = {'model.path': str(tiny_model), 'model.engine': 'auto', 'model.device': 'cpu',
-            'input.width': 0, 'overlay.alpha': 0.5, 'output.classes': ['Road']}
+            'model.precision': 'auto', 'input.width': 0, 'overlay.alpha': 0.5,
+            'output.classes': ['Road']}
     name = next(iter(parameters))
     assert probe.set_parameter(NODE, name, good[name]).successful
     probe.bring_up(NODE)
@@ -230,8 +236,9 @@ def test_a_camera_that_was_never_received_is_reported(start, probe):
     assert 'no image on /image' in status.message
 
 
-def test_ctrl_c_while_frames_are_processed(start, probe, camera):
-    node = start()
+@pytest.mark.parametrize('engine', ['auto', pytest.param('native', marks=needs_native)])
+def test_ctrl_c_while_frames_are_processed(start, probe, camera, engine):
+    node = start({'model.engine': engine})
     probe.subscribe(Image, f'{NODE}/label')
     probe.bring_up(NODE)
     camera.wait_for_node()
