@@ -1,6 +1,7 @@
 """The files of an installation by colcon."""
 
 import os
+import platform
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 from ament_index_python.packages import get_package_prefix
 
 import enet_ros
+from enet_ros.engines.native_library import LIBRARY
 
 PREFIX = Path(get_package_prefix('enet_ros'))
 
@@ -34,3 +36,9 @@ def test_files_of_the_package_are_installed():
     for path in ('config/enet.yaml', 'config/segment.rviz', 'launch/segment.launch.py',
                  'models/enet_camvid.safetensors', 'package.xml'):
         assert (PREFIX / 'share/enet_ros' / path).is_file()
+
+
+@pytest.mark.skipif(platform.machine() not in ('x86_64', 'aarch64'),
+                    reason='the native engine is made for x86-64 and Arm')
+def test_the_native_engine_is_installed_without_its_sources():
+    assert [path.name for path in LIBRARY.parent.iterdir()] == [LIBRARY.name]
