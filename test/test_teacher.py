@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -30,7 +31,7 @@ from enet_ros.training.objective import Objective, TrainingModel
 from enet_ros.training.recipe import load_recipe
 from enet_ros.training.samples import Taught, TrainingSamples
 from enet_ros.training.teacher import open_teacher
-from enet_ros.training.teacher_predictions import TeacherPredictions, predictions_folder
+from enet_ros.training.teacher_predictions import predict_frames, predictions_folder
 
 pytest.importorskip('onnx')
 SIZE = 48, 40  # width and height of the teacher's input
@@ -310,9 +311,7 @@ def test_settings_of_the_teacher_need_one(settings):
 # Cache
 
 def computed(teacher, frames, cache):
-    predictions = TeacherPredictions(teacher, frames, predictions_folder(teacher, str(cache)))
-    predictions.find_files()
-    return predictions
+    return predict_frames(teacher, frames, predictions_folder(teacher, str(cache)))
 
 
 def count_runs(teacher, monkeypatch):
@@ -341,6 +340,12 @@ def test_predictions_are_computed_once(tmp_path, onnx_file, monkeypatch):
     assert np.array_equal(again[2], teacher.predict(frames[2][0]))
 
 
+def test_predictions_are_sent_to_other_processes_without_the_teacher(tmp_path, onnx_file):
+    frames = frames_of(1)
+    predictions = computed(opened(onnx_file), frames, tmp_path)
+    assert np.array_equal(pickle.loads(pickle.dumps(predictions))[0], predictions[0])
+
+
 def test_damaged_predictions_are_computed_again(tmp_path, onnx_file):
     teacher, frames = opened(onnx_file), frames_of(3)
     predictions = computed(teacher, frames, tmp_path)
@@ -359,10 +364,9 @@ def test_processes_share_the_predictions(tmp_path, onnx_file, monkeypatch):
     runs = count_runs(teacher, monkeypatch)
     folder = predictions_folder(teacher, str(tmp_path))
     for rank, expected in ((0, 2), (1, 3)):
-        TeacherPredictions(teacher, frames, folder).compute(rank, 2, progress=False)
+        predict_frames(teacher, frames, folder, rank=rank, processes=2)
         assert len(runs) == expected
-    TeacherPredictions(teacher, frames, folder).find_files()
-    assert len(runs) == 3
+    assert len(predict_frames(teacher, frames, folder)) == len(runs) == 3
 
 
 def test_another_mapping_has_another_folder(tmp_path, teacher_copy):

@@ -24,7 +24,7 @@ from enet_ros.training.run import Run
 from enet_ros.training.run_setup import prepare_run
 from enet_ros.training.samples import Taught, TrainingSamples
 from enet_ros.training.teacher import open_teacher
-from enet_ros.training.teacher_predictions import TeacherPredictions, predictions_folder
+from enet_ros.training.teacher_predictions import predict_frames, predictions_folder
 
 
 def main(root, out):
@@ -38,10 +38,10 @@ def main(root, out):
     frames = [train[i] for i in range(len(train))]
     height, width = frames[0][1].shape
     teacher = open_teacher('enet_camvid', '', dataset.labels, (width, height), fabric.device)
-    predictions = TeacherPredictions(teacher, frames, predictions_folder(teacher, out))
-    predictions.compute(fabric.global_rank, 2, progress=False)
+    folder = predictions_folder(teacher, out)
+    predict_frames(teacher, frames, folder, rank=fabric.global_rank, processes=2)
     fabric.barrier()
-    predictions.find_files()
+    predictions = predict_frames(teacher, frames, folder)
     samples = TrainingSamples(frames, [], recipe, 0, Taught(predictions, [], predictions))
     pixels = train.count_pixels()
     run = Run(prepare_run(fabric, config, recipe, dataset, teacher), samples, pixels)

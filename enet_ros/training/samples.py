@@ -106,7 +106,7 @@ class TrainingSamples(Dataset[tuple[NDArray, ...]]):
         if self.taught is None:
             return image, labels.astype(np.int64)
         if prediction is None:
-            prediction = np.zeros((*labels.shape, self.taught.real.teacher.classes), np.float16)
+            prediction = np.zeros((*labels.shape, self.taught.real.classes), np.float16)
         probabilities = prediction.transpose(2, 0, 1)  # (classes, H, W)
         return image, labels.astype(np.int64), np.ascontiguousarray(probabilities)
 

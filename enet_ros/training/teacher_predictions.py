@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -48,63 +49,68 @@ def predictions_folder(teacher: Teacher, folder: str) -> Path:
 class TeacherPredictions:
     """The predictions for frames by index, float16 (height, width, classes), read from disk.
 
-    A prediction is kept under the digest of its image, so that frames which several data sets or
-    runs have in common are predicted once.
+    files are theirs by index. Nothing here depends on the teacher's runtime, so that the processes
+    that prepare samples need none.
     """
 
-    def __init__(self, teacher: Teacher, frames: LabeledImages, folder: Path) -> None:
-        self.teacher, self.frames, self.folder = teacher, frames, folder
-        self.files: list[Path] = []
+    def __init__(self, files: Sequence[Path], shape: tuple[int, int, int]) -> None:
+        self.files, self.shape = files, shape
+
+    @property
+    def classes(self) -> int:
+        """Return the number of classes."""
+        return self.shape[2]
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int, /) -> NDArray[np.float16]:
-        prediction = self._read(self.files[index])
+        prediction = _read(self.files[index], self.shape)
         if prediction is None:
             raise BadInput(f"the teacher's prediction {self.files[index]} was removed or damaged; "
                            'rerun the command to compute it again')
         return np.array(prediction)
 
-    def compute(self, rank: int, processes: int, progress: bool) -> None:
-        """Compute the missing predictions of every `processes`-th frame from `rank` on.
 
-        An interruption loses at most the frame that is being predicted. Raise BadInput where
-        `Teacher.predict` does, and if a file cannot be written.
-        """
-        numbers = range(rank, len(self.frames), processes)
-        for index in tqdm(numbers, 'predict by the teacher', unit='frame', leave=False,
-                          disable=None if progress else True):
-            self._file(index)
+def predict_frames(teacher: Teacher, frames: LabeledImages, folder: Path, progress: bool = False,
+                   rank: int = 0, processes: int = 1) -> TeacherPredictions:
+    """Compute the predictions that `folder` lacks, and return those for the frames.
 
-    def find_files(self) -> None:
-        """List the files by the indices of their frames; compute what other processes did not."""
-        self.files = [self._file(index) for index in range(len(self.frames))]
-
-    def _file(self, index: int) -> Path:
-        """Return the file of a frame's prediction, which is computed if it is missing."""
-        image, _ = self.frames[index]
+    Of several processes, each computes and returns every `processes`-th frame from `rank` on. A
+    prediction is kept under the digest of its image, so that frames which several data sets or
+    runs have in common are predicted once. An interruption loses at most one. Raise BadInput
+    where `Teacher.predict` does, and if a file cannot be written.
+    """
+    width, height = teacher.size
+    shape = height, width, teacher.classes
+    files = []
+    for index in tqdm(range(rank, len(frames), processes), 'predict by the teacher', unit='frame',
+                      leave=False, disable=None if progress else True):
+        image, _ = frames[index]
         digest = hashlib.sha256(repr(image.shape).encode())
         digest.update(image.tobytes())
-        file = self.folder / f'{digest.hexdigest()[:24]}.npy'
-        if self._read(file) is None:
-            data = BytesIO()
-            np.save(data, self.teacher.predict(image))
-            try:
-                write_atomically(file, data.getvalue())
-            except OSError as error:
-                raise BadInput(f'cannot write {file}: {error.strerror}; free space there, or '
-                               'name another folder with --teacher-cache') from error
-        return file
+        files.append(folder / f'{digest.hexdigest()[:24]}.npy')
+        if _read(files[-1], shape) is None:
+            _write(files[-1], teacher.predict(image))
+    return TeacherPredictions(files, shape)
 
-    def _read(self, file: Path) -> NDArray[np.float16] | None:
-        """Return a prediction that stays on disk, or None if the file is missing or damaged."""
-        width, height = self.teacher.size
-        try:
-            prediction = np.load(file, mmap_mode='r', allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return None
-        if (prediction.dtype, prediction.shape) != (np.float16, (height, width,
-                                                                  self.teacher.classes)):
-            return None
-        return prediction
+
+def _read(file: Path, shape: tuple[int, int, int]) -> NDArray[np.float16] | None:
+    """Return a prediction that stays on disk, or None if the file is missing or damaged."""
+    try:
+        prediction = np.load(file, mmap_mode='r', allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if (prediction.dtype, prediction.shape) != (np.float16, shape):
+        return None
+    return prediction
+
+
+def _write(file: Path, prediction: NDArray[np.float16]) -> None:
+    data = BytesIO()
+    np.save(data, prediction)
+    try:
+        write_atomically(file, data.getvalue())
+    except OSError as error:
+        raise BadInput(f'cannot write {file}: {error.strerror}; free space there, or name another '
+                       'folder with --teacher-cache') from error

@@ -18,7 +18,7 @@ from enet_ros.training.run import Run
 from enet_ros.training.run_setup import prepare_run
 from enet_ros.training.samples import Taught, TrainingSamples
 from enet_ros.training.teacher import Teacher, open_teacher
-from enet_ros.training.teacher_predictions import TeacherPredictions, predictions_folder
+from enet_ros.training.teacher_predictions import predict_frames, predictions_folder
 from enet_ros.training.training_log import Row
 
 if TYPE_CHECKING:
@@ -101,14 +101,13 @@ def _taught(teacher: Teacher, config: RunConfig, real: LabeledImages, unlabeled:
     """Have the teacher predict each frame that is not in its cache; the processes share the work.
     """
     folder = predictions_folder(teacher, config.teacher_cache)
-    predictions = [TeacherPredictions(teacher, frames, folder) for frames in (real, unlabeled)]
-    for each in predictions:
-        each.compute(fabric.global_rank, fabric.world_size, progress=fabric.is_global_zero)
+    for frames in (real, unlabeled):
+        predict_frames(teacher, frames, folder, progress=fabric.is_global_zero,
+                       rank=fabric.global_rank, processes=fabric.world_size)
     fabric.barrier()
-    for each in predictions:
-        each.find_files()
-    return Taught(predictions[0], _resized(unlabeled, teacher.size, 'read unlabeled'),
-                  predictions[1])
+    return Taught(predict_frames(teacher, real, folder),
+                  _resized(unlabeled, teacher.size, 'read unlabeled'),
+                  predict_frames(teacher, unlabeled, folder))
 
 
 def _losses_text(losses: Row) -> str:
