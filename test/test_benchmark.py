@@ -204,6 +204,8 @@ def test_every_installed_engine_is_a_candidate(tiny_model, street):
     assert [each.name for each in engine_candidates(['torch'], compiled=True)][:4] == [
         'torch cpu float32', 'torch cpu float32 compiled', 'torch cpu bfloat16',
         'torch cpu bfloat16 compiled']
+    assert [each.name for each in engine_candidates(['native'])] == [
+        'native cpu float32', 'native cpu float16']
     network, spec = checkpoint.load(tiny_model)
     labels = engine_candidate('torch cpu float32').load(network, spec, 64, 48, 1)(street)
     assert (labels == network_labels(network, spec, street)).mean() > 0.999

@@ -11,7 +11,7 @@ import torch
 from enet_ros.benchmark import baselines
 from enet_ros.benchmark.measure import Run
 from enet_ros.config import ENGINES, ModelConfig
-from enet_ros.engines.engine import build_engine, installed_engines
+from enet_ros.engines.engine import ENGINE_CLASSES, build_engine, installed_engines
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.selection import select_engine
 from enet_ros.errors import BadInput
@@ -85,7 +85,7 @@ def engine_candidates(names: Sequence[str] = (), compiled: bool = False, cache_f
         for device in DEVICES[name]:
             if device == 'cuda' and not torch.cuda.is_available():
                 continue
-            for precision in PRECISIONS[device]:
+            for precision in ENGINE_CLASSES[name].precisions or PRECISIONS[device]:
                 full_name = f'{name} {device} {precision}'
                 found.append(engine_candidate(full_name, cache_folder))
                 if compiled and (name, device) == ('torch', 'cpu'):
