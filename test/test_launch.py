@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from nodes import DOMAIN, TIMEOUT
+
 pytest.importorskip(
     'launch_ros', reason='needs launch_ros, which a ROS 2 installation has and PyPI does not')
 
@@ -17,7 +21,6 @@ import launch_ros
 import yaml
 from ament_index_python.packages import PackageNotFoundError
 from enet_ros.msg import FrameTiming
-from nodes import DOMAIN, TIMEOUT
 from rosgraph_msgs.msg import Clock
 
 from enet_ros.ros import launch_actions
