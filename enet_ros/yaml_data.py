@@ -27,6 +27,15 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, object]:
     return data
 
 
+def image_size(value: object, file: Path) -> tuple[int, int]:
+    """Return the (width, height) of the entry `size` of a file; raise BadInput for others."""
+    if (isinstance(value, list) and len(value) == 2
+            and all(type(length) is int and length >= 32 for length in value)):
+        return value[0], value[1]
+    raise BadInput(f'{file}: size is {value!r}; it must be [width, height] in pixels, '
+                   'at least 32 each, such as [640, 480]')
+
+
 def refuse_unknown(entries: Iterable[object], known: Iterable[str], where: str) -> None:
     """Raise BadInput for the first key of `entries` that is not among the known keys."""
     known = list(known)

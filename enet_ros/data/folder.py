@@ -8,7 +8,7 @@ from enet_ros.errors import BadInput
 from enet_ros.images.files import LabelReader
 from enet_ros.label_yaml import label_file_ids, label_set_of
 from enet_ros.paths import user_path
-from enet_ros.yaml_data import read_yaml, refuse_unknown
+from enet_ros.yaml_data import image_size, read_yaml, refuse_unknown
 
 SPLITS = ('train', 'val', 'test')
 ENTRIES = ('name', 'size', 'classes', 'void_id', 'root', *SPLITS)
@@ -50,7 +50,7 @@ def open_folder(path: str | Path, root: str | Path = '') -> Dataset:
     for split in SPLITS:
         if split not in folders:
             splits.missing[split] = f'{file} has no entry {split}'
-    return Dataset(labels.name, labels, _size(data.get('size'), file), splits)
+    return Dataset(labels.name, labels, image_size(data.get('size'), file), splits)
 
 
 def _split_folders(entry: object, where: str) -> SplitFolders:
@@ -69,12 +69,3 @@ def _folder(value: object, where: str) -> Path:
     if not isinstance(value, str):
         raise BadInput(f'{where} is {value!r}; it must name a folder')
     return user_path(value)
-
-
-def _size(value: object, file: Path) -> tuple[int, int]:
-    """Return the (width, height) of a YAML entry [width, height]."""
-    if (isinstance(value, list) and len(value) == 2
-            and all(type(length) is int and length >= 32 for length in value)):
-        return value[0], value[1]
-    raise BadInput(f'{file}: size is {value!r}; it must be [width, height] in pixels, '
-                   'at least 32 each, such as [640, 480]')

@@ -8,7 +8,7 @@ from pathlib import Path
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelSet
 from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.yaml_data import read_yaml, refuse_unknown
+from enet_ros.yaml_data import image_size, read_yaml, refuse_unknown
 
 VIEWS = ('scales', 'flip')
 ENTRIES = ('size', 'channels', 'mean', 'std', 'output', 'classes', *VIEWS)
@@ -64,7 +64,7 @@ def read_mapping(path: Path, labels: LabelSet) -> TeacherMapping:
     refuse_unknown(data, ENTRIES, str(path))
     names = _class_names(data.get('classes'), path)
     return TeacherMapping(
-        _size(data.get('size'), path),
+        image_size(data.get('size'), path),
         _choice(data.get('channels'), CHANNELS, f'{path}: channels'),
         _three_numbers(data.get('mean'), f'{path}: mean'),
         _three_numbers(data.get('std'), f'{path}: std', above_zero=True),
@@ -124,14 +124,6 @@ def _targets(pairs: Iterable[tuple[str, str | None]], labels: LabelSet,
         raise BadInput(f'{path}: no class of the teacher maps to one of {labels.name}; map at '
                        'least two')
     return tuple(targets)
-
-
-def _size(value: object, path: Path) -> tuple[int, int]:
-    if (isinstance(value, list) and len(value) == 2
-            and all(type(length) is int and length >= 32 for length in value)):
-        return value[0], value[1]
-    raise BadInput(f'{path}: size is {value!r}; it must be [width, height] of the input in '
-                   'pixels, at least 32 each, such as [720, 544]')
 
 
 def _views(data: Mapping[str, object], path: Path) -> tuple[tuple[float, ...], bool]:
