@@ -317,14 +317,14 @@ class RunConfig:
                        'is resumed')
     initial: str = setting('', 'checkpoint to start from, also one of other classes; empty: '
                            'random weights')
-    teacher: str = setting('', 'network whose predictions are learned besides the labels: an '
-                           '.onnx file, or a checkpoint of this package; empty: none')
+    teacher: str = setting('', 'network whose predictions are learned in addition to the '
+                           'labels: an .onnx file, or a checkpoint of this package; empty: none')
     teacher_mapping: str = setting('', "YAML file of the teacher's input and classes; empty: the "
                                    '.yaml file beside an .onnx file')
     teacher_cache: str = setting('', "folder that keeps the teacher's predictions; empty: "
                                  "enet_ros in the user's cache folder")
-    unlabeled: Sequence[str] = setting((), 'folders of further images, whose classes only the '
-                                       'teacher tells')
+    unlabeled: Sequence[str] = setting((), 'folders of images without labels, for which only '
+                                       "the teacher's predictions are learned")
     seed: int = setting(0, 'random seed of initial weights, order and augmentation',
                         minimum=0, maximum=2**31 - 1)
     device: str = setting('auto', 'device; auto uses a GPU if there is one', choices=DEVICES)

@@ -29,7 +29,7 @@ from enet_ros.training.augmentation import random_crop
 from enet_ros.training.loss import distillation_loss
 from enet_ros.training.objective import Objective, TrainingModel
 from enet_ros.training.recipe import load_recipe
-from enet_ros.training.samples import Taught, TrainingSamples
+from enet_ros.training.samples import TeacherData, TrainingSamples
 from enet_ros.training.teacher import open_teacher
 from enet_ros.training.teacher_predictions import predict_frames, predictions_folder
 
@@ -435,12 +435,12 @@ def test_probabilities_stay_with_their_pixels():
 
 @pytest.fixture
 def taught(tmp_path, onnx_file):
-    """Return real frames and a Taught with two unlabeled ones."""
+    """Return real frames and a TeacherData with two unlabeled ones."""
     teacher = opened(onnx_file)
     frames = frames_of(6)
     for _, labels in frames[4:]:
         labels[:] = UNLABELED
-    return frames[:4], Taught(computed(teacher, frames[:4], tmp_path), frames[4:],
+    return frames[:4], TeacherData(computed(teacher, frames[:4], tmp_path), frames[4:],
                               computed(teacher, frames[4:], tmp_path))
 
 

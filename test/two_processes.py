@@ -22,7 +22,7 @@ from enet_ros.training.fabric import make_fabric
 from enet_ros.training.recipe import load_recipe
 from enet_ros.training.run import Run
 from enet_ros.training.run_setup import prepare_run
-from enet_ros.training.samples import Taught, TrainingSamples
+from enet_ros.training.samples import TeacherData, TrainingSamples
 from enet_ros.training.teacher import open_teacher
 from enet_ros.training.teacher_predictions import predict_frames, predictions_folder
 
@@ -42,7 +42,7 @@ def main(root, out):
     predict_frames(teacher, frames, folder, rank=fabric.global_rank, processes=2)
     fabric.barrier()
     predictions = predict_frames(teacher, frames, folder)
-    samples = TrainingSamples(frames, [], recipe, 0, Taught(predictions, [], predictions))
+    samples = TrainingSamples(frames, [], recipe, 0, TeacherData(predictions, [], predictions))
     pixels = train.count_pixels()
     run = Run(prepare_run(fabric, config, recipe, dataset, teacher), samples, pixels)
     trainer = run.trainer

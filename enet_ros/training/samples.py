@@ -14,7 +14,7 @@ from enet_ros.training.teacher_predictions import TeacherPredictions
 
 
 @dataclass(frozen=True)
-class Taught:
+class TeacherData:
     """What a teacher adds to the samples: its predictions, and frames without labels.
 
     real, unlabeled: the predictions for the real and for the unlabeled frames.
@@ -38,12 +38,12 @@ class TrainingSamples(Dataset[tuple[NDArray, ...]]):
     """
 
     def __init__(self, real: LabeledImages, synthetic: LabeledImages, recipe: Recipe,
-                 seed: int, taught: Taught | None = None) -> None:
+                 seed: int, teacher_data: TeacherData | None = None) -> None:
         self.real, self.synthetic, self.recipe, self.seed = real, synthetic, recipe, seed
-        self.taught = taught
+        self.teacher_data = teacher_data
         self.synthetic_per_batch = recipe.synthetic_per_batch if len(synthetic) else 0
         self.unlabeled_per_batch = 0
-        if taught is not None and len(taught.unlabeled_frames):
+        if teacher_data is not None and len(teacher_data.unlabeled_frames):
             self.unlabeled_per_batch = recipe.unlabeled_per_batch
         self.real_per_batch = (recipe.batch_size - self.synthetic_per_batch
                                - self.unlabeled_per_batch)
@@ -82,17 +82,17 @@ class TrainingSamples(Dataset[tuple[NDArray, ...]]):
             augment = augment and self.recipe.augment_synthetic
             image, labels = self.synthetic[int(rng.integers(len(self.synthetic)))]
         elif (position := position - self.synthetic_per_batch) < self.unlabeled_per_batch:
-            assert self.taught is not None  # nothing else has unlabeled frames
+            assert self.teacher_data is not None  # nothing else has unlabeled frames
             number = self._shuffled(step * self.unlabeled_per_batch + position,
-                                    len(self.taught.unlabeled_frames), order=3)
-            image, labels = self.taught.unlabeled_frames[number]
-            prediction = self.taught.unlabeled[number]
+                                    len(self.teacher_data.unlabeled_frames), order=3)
+            image, labels = self.teacher_data.unlabeled_frames[number]
+            prediction = self.teacher_data.unlabeled[number]
         else:
             number = self._shuffled(
                 step * self.real_per_batch + position - self.unlabeled_per_batch,
                 len(self.real), order=2)
             image, labels = self.real[number]
-            prediction = None if self.taught is None else self.taught.real[number]
+            prediction = None if self.teacher_data is None else self.teacher_data.real[number]
         height, width = labels.shape
         crop = self.recipe.crop
         size = (min(crop, height), min(crop, width)) if crop else (height, width)
@@ -103,10 +103,10 @@ class TrainingSamples(Dataset[tuple[NDArray, ...]]):
             prediction = None if prediction is None else part.probabilities(prediction)
         if augment:
             image = random_light(image, rng)
-        if self.taught is None:
+        if self.teacher_data is None:
             return image, labels.astype(np.int64)
         if prediction is None:
-            prediction = np.zeros((*labels.shape, self.taught.real.classes), np.float16)
+            prediction = np.zeros((*labels.shape, self.teacher_data.real.classes), np.float16)
         probabilities = prediction.transpose(2, 0, 1)  # (classes, H, W)
         return image, labels.astype(np.int64), np.ascontiguousarray(probabilities)
 

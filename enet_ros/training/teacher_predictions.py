@@ -1,7 +1,6 @@
 """A teacher's predictions, computed once and kept on disk."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from enet_ros.data.frames import LabeledImages
 from enet_ros.engines.cache import cache_folder
 from enet_ros.errors import BadInput
+from enet_ros.json_data import json_text, parse_json
 from enet_ros.paths import write_atomically
 from enet_ros.training.teacher import Teacher
 
@@ -32,12 +32,13 @@ def predictions_folder(teacher: Teacher, folder: str) -> Path:
     try:
         path.mkdir(exist_ok=True)
         if description.exists():
-            if json.loads(description.read_bytes()).get('digest') != teacher.digest:
+            found = parse_json(description.read_text())
+            if not isinstance(found, dict) or found.get('digest') != teacher.digest:
                 raise ValueError
         else:
-            write_atomically(description, json.dumps(
+            write_atomically(description, json_text(
                 {'digest': teacher.digest, 'teacher': teacher.name}).encode())
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise BadInput(f'{path} holds the predictions of another teacher or mapping; remove it, '
                        'or name another folder with --teacher-cache') from error
     except OSError as error:

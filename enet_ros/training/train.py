@@ -16,7 +16,7 @@ from enet_ros.labels import CAMVID
 from enet_ros.training.fabric import make_fabric
 from enet_ros.training.run import Run
 from enet_ros.training.run_setup import prepare_run
-from enet_ros.training.samples import Taught, TrainingSamples
+from enet_ros.training.samples import TeacherData, TrainingSamples
 from enet_ros.training.teacher import Teacher, open_teacher
 from enet_ros.training.teacher_predictions import predict_frames, predictions_folder
 from enet_ros.training.training_log import Row
@@ -46,10 +46,10 @@ def train(config: RunConfig, recipe: Recipe) -> Path:
         fabric.print(f'ignoring synthetic_share {recipe.synthetic_share}: synthetic streets lack '
                      f'the classes of {dataset.name}')
 
-    taught = None
+    teacher_data = None
     if teacher is not None:
-        taught = _taught(teacher, config, train_frames, unlabeled, fabric)
-    samples = _make_samples(dataset, recipe, config.seed, taught)
+        teacher_data = _teacher_data(teacher, config, train_frames, unlabeled, fabric)
+    samples = _make_samples(dataset, recipe, config.seed, teacher_data)
     frames: dict[str, LabeledImages] = {'val': val_frames}
     if _has_street_classes(dataset):
         streets = SyntheticFrames(*SIZE, FIRST_UNSEEN_SEED, config.scored_streets)
@@ -96,18 +96,19 @@ def _open_unlabeled(config: RunConfig, fabric: 'Fabric') -> LabeledImages:
     return frames
 
 
-def _taught(teacher: Teacher, config: RunConfig, real: LabeledImages, unlabeled: LabeledImages,
-            fabric: 'Fabric') -> Taught:
-    """Have the teacher predict each frame that is not in its cache; the processes share the work.
-    """
+def _teacher_data(teacher: Teacher, config: RunConfig, real: LabeledImages,
+                  unlabeled: LabeledImages, fabric: 'Fabric') -> TeacherData:
+    """Have the teacher predict each frame that is not in its cache."""
     folder = predictions_folder(teacher, config.teacher_cache)
-    for frames in (real, unlabeled):
-        predict_frames(teacher, frames, folder, progress=fabric.is_global_zero,
-                       rank=fabric.global_rank, processes=fabric.world_size)
-    fabric.barrier()
-    return Taught(predict_frames(teacher, real, folder),
-                  _resized(unlabeled, teacher.size, 'read unlabeled'),
-                  predict_frames(teacher, unlabeled, folder))
+    if fabric.world_size > 1:  # the processes share the work, so that all frames are in the cache
+        for frames in (real, unlabeled):
+            predict_frames(teacher, frames, folder, progress=fabric.is_global_zero,
+                           rank=fabric.global_rank, processes=fabric.world_size)
+        fabric.barrier()
+    return TeacherData(
+        predict_frames(teacher, real, folder, progress=fabric.is_global_zero),
+        _resized(unlabeled, teacher.size, 'read unlabeled'),
+        predict_frames(teacher, unlabeled, folder, progress=fabric.is_global_zero))
 
 
 def _losses_text(losses: Row) -> str:
@@ -120,14 +121,14 @@ def _losses_text(losses: Row) -> str:
 
 
 def _make_samples(dataset: Dataset, recipe: Recipe, seed: int,
-                  taught: Taught | None) -> TrainingSamples:
+                  teacher_data: TeacherData | None) -> TrainingSamples:
     """Return the samples of a run: the split train, and synthetic streets if they fit."""
     real = _resized(dataset.splits['train'], dataset.size, 'read train')
     synthetic: LabeledImages = []
     if recipe.synthetic_per_batch and _has_street_classes(dataset):
         synthetic = _resized(training_streets(dataset.size, recipe.synthetic_frames),
                              dataset.size, 'render streets')
-    return TrainingSamples(real, synthetic, recipe, seed, taught)
+    return TrainingSamples(real, synthetic, recipe, seed, teacher_data)
 
 
 def _has_street_classes(dataset: Dataset) -> bool:
