@@ -5,15 +5,12 @@ import json
 import os
 import pickle
 import shutil
-import signal
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from killed_run import kill_run, same_weights
 from sample_data import make_camvid, make_folder, write
 from test_training import small_run
 from torch import nn
@@ -566,37 +563,11 @@ def taught_run(root, out, onnx_file, unlabeled, cache, **settings):
                      unlabeled=[str(unlabeled)], teacher_cache=str(cache), **settings)
 
 
-def same_weights(best, other):
-    weights, others = (checkpoint.load(path)[0].state_dict() for path in (best, other))
-    return all(torch.equal(weights[name], others[name]) for name in weights)
-
-
 def test_a_killed_run_with_a_teacher_resumes_with_identical_results(tmp_path, camvid, onnx_file,
                                                                     unlabeled_folder):
     places = onnx_file, unlabeled_folder, tmp_path / 'cache'
     best = taught_run(camvid, tmp_path / 'uninterrupted', *places)
-    program = (
-        'import sys\n'
-        'import torch\n'
-        'from enet_ros.training.run import Run\n'
-        'from test_teacher import taught_run\n'
-        f'torch.set_num_threads({torch.get_num_threads()})\n'  # sums depend on it
-        'train_step = Run.train_step\n'
-        'def print_step(run, *batch):\n'
-        '    losses = train_step(run, *batch)\n'
-        '    print(run.trainer.step, flush=True)\n'
-        '    return losses\n'
-        'Run.train_step = print_step\n'
-        'taught_run(*sys.argv[1:])\n')
-    process = subprocess.Popen(
-        [sys.executable, '-c', program, *map(str, (camvid, tmp_path / 'killed', *places))],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(
-            [str(Path(__file__).parent), *filter(None, sys.path)])})
-    while process.stdout.readline().strip() != '3':
-        assert process.poll() is None, 'the run ended before it could be killed'
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=30)
+    kill_run('test_teacher', 'taught_run', [camvid, tmp_path / 'killed', *places], step=3)
     best_again = taught_run(camvid, tmp_path / 'killed', *places)
     assert same_weights(best, best_again)
     logs = [(tmp_path / name / 'metrics.csv').read_text() for name in ('uninterrupted', 'killed')]

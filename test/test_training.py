@@ -4,7 +4,6 @@ import csv
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from killed_run import kill_run, same_weights
 from sample_data import make_camvid, make_folder
 
 from enet_ros.config import RunConfig
@@ -295,33 +295,11 @@ def camvid(tmp_path_factory):
 
 def test_a_killed_run_resumes_with_identical_results(tmp_path, camvid):
     best = small_run(camvid, tmp_path / 'uninterrupted')
-    program = (
-        'import sys\n'
-        'import torch\n'
-        'from enet_ros.training.run import Run\n'
-        'from test_training import small_run\n'
-        f'torch.set_num_threads({torch.get_num_threads()})\n'  # sums depend on it
-        'train_step = Run.train_step\n'
-        'def print_step(run, *batch):\n'
-        '    loss = train_step(run, *batch)\n'
-        '    print(run.trainer.step, flush=True)\n'
-        '    return loss\n'
-        'Run.train_step = print_step\n'
-        'small_run(sys.argv[1], sys.argv[2])\n')
-    process = subprocess.Popen(
-        [sys.executable, '-c', program, str(camvid), str(tmp_path / 'killed')],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(
-            [str(Path(__file__).parent), *filter(None, sys.path)])})
-    while process.stdout.readline().strip() != '5':
-        assert process.poll() is None, 'the run ended before it could be killed'
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=30)
+    kill_run('test_training', 'small_run', [camvid, tmp_path / 'killed'], step=5)
     state = torch.load(tmp_path / 'killed/state.pt', weights_only=True)
     assert 4 <= state['trainer']['step'] < 12
     best_again = small_run(camvid, tmp_path / 'killed')
-    weights, weights_again = (checkpoint.load(path)[0].state_dict() for path in (best, best_again))
-    assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
+    assert same_weights(best, best_again)
     assert checkpoint.read_spec(best).metrics == checkpoint.read_spec(best_again).metrics
     logs = [(tmp_path / name / 'metrics.csv').read_text() for name in ('uninterrupted', 'killed')]
     assert logs[0] == logs[1]
