@@ -7,7 +7,7 @@ from importlib import metadata
 import torch
 
 from enet_ros.benchmark.results import Machine
-from enet_ros.engines.device import processor
+from enet_ros.engines.device import processor, usable_cores
 
 PACKAGES = ('torch', 'openvino', 'onnxruntime', 'onnxruntime-gpu', 'opencv-python-headless',
             'opencv-python', 'numpy')
@@ -18,7 +18,7 @@ def describe_machine() -> Machine:
     cpu = processor()
     return {
         'processor': cpu.name,
-        'cores': len(os.sched_getaffinity(0)),
+        'cores': usable_cores(),
         'amx_bf16': 'amx_bf16' in cpu.features,
         'memory_gib': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2 ** 30),
         'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -1,6 +1,7 @@
 """The devices of this machine: the choice for PyTorch, the GPU and the processor."""
 
 import ctypes
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,11 @@ def gpu_name() -> str:
     failed = (driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), 0)
               or driver.cuDeviceGetName(name, len(name), device))
     return '' if failed else name.value.decode()
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """Inference with the package's own C++ code on a CPU."""
 
-import os
-
 import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
+from enet_ros.engines.device import usable_cores
 from enet_ros.engines.graph import InferenceGraph, nearest_indices
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.native_library import NativeNetwork, load_library, variants
@@ -83,7 +82,7 @@ def _fastest_variant(precision: str, weights: NDArray[np.float32]) -> str:
 
 def _threads(requested: int) -> int:
     """Return the number of threads: as many as this process may use cores, or fewer."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     if requested > cores:
         logger.warning('model.threads is %d, but this process may use %d cores; engine native '
                        'runs on %d threads', requested, cores, cores)

@@ -1,6 +1,5 @@
 """Measurements of engines in the cache folder, valid for one machine and its versions."""
 
-import os
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import torch
 
 from enet_ros import __version__
-from enet_ros.engines.device import processor
+from enet_ros.engines.device import processor, usable_cores
 from enet_ros.engines.native_library import variants
 from enet_ros.engines.tuning import Measurement, Setting, Tuning
 from enet_ros.errors import BadInput
@@ -23,7 +22,7 @@ def environment(settings: Sequence[Setting]) -> dict[str, Any]:
     cpu = processor()
     return {'settings': [str(setting) for setting in settings], 'processor': cpu.name,
             'processor features': ' '.join(cpu.features),
-            'cores': len(os.sched_getaffinity(0)), 'enet_ros': __version__,
+            'cores': usable_cores(), 'enet_ros': __version__,
             'torch': torch.__version__, 'openvino': _version('openvino'),
             'native instruction sets': _native_variants()}
 
