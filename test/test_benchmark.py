@@ -30,6 +30,7 @@ from enet_ros.benchmark.status_line import StatusLine
 from enet_ros.benchmark.targets import targets
 from enet_ros.config import ENGINES
 from enet_ros.engines.engine import installed_engines
+from enet_ros.engines.native_library import LIBRARY
 from enet_ros.errors import BadInput
 from enet_ros.models import checkpoint
 from enet_ros.models.cost import cost_of
@@ -298,6 +299,12 @@ def test_startup_is_measured_in_a_process_of_its_own(tiny_model, tmp_path):
     startup = measure_startup('torch cpu float32', 'enet', tiny_model, (64, 48), 1, tmp_path)
     assert startup['start_up_s'] > 0
     assert 50 < startup['resident_mib'] <= startup['peak_mib']
+
+
+@pytest.mark.skipif(not LIBRARY.is_file(), reason='the native library is not built')
+def test_startup_is_that_of_the_installed_package(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[1])  # the sources, which lack the library
+    measure_startup('native cpu float32', 'enet', tiny_model, (64, 48), 1, tmp_path)
 
 
 def test_a_failed_start_gives_the_reason(tmp_path):
