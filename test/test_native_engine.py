@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,18 @@ SIZES = [(1, 1), (2, 1), (1, 9), (7, 7), (8, 8), (9, 17), (31, 33), (64, 48), (6
 @pytest.fixture(scope='module')
 def model():
     return random_model(11, seed=1)
+
+
+@contextmanager
+def limited_memory():
+    """Leave this process 256 MiB of further addresses."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def native(model, inference_spec, variant, threads=1):
@@ -358,14 +371,15 @@ class TestBadInput:
 
     def test_a_network_that_does_not_fit_in_memory(self, model):
         weights = native_weights(InferenceGraph(*model, SMALL))
-        before = resource.getrlimit(resource.RLIMIT_AS)
-        used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, before[1]))
-        try:
-            with pytest.raises(BadInput, match='cannot segment 9000x9000 pixels: .*memory'):
-                NativeNetwork(VARIANTS[0], InferenceSpec(9000, 9000), 11, 1, weights)
-        finally:
-            resource.setrlimit(resource.RLIMIT_AS, before)
+        with limited_memory(), pytest.raises(
+                BadInput, match='cannot segment 9000x9000 pixels: .*memory'):
+            NativeNetwork(VARIANTS[0], InferenceSpec(9000, 9000), 11, 1, weights)
+
+    def test_threads_that_cannot_be_started(self, model):
+        weights = native_weights(InferenceGraph(*model, SMALL))
+        with limited_memory(), pytest.raises(
+                BadInput, match='cannot segment .*: 300 threads cannot be started'):
+            NativeNetwork(VARIANTS[0], SMALL, 11, 300, weights)
 
     def test_weights_of_another_network(self):
         for count in (10, 10**6):

@@ -7,11 +7,11 @@ namespace enet::ENET_VARIANT {
 // The first convolution of a block, of 1x1 or 2x2 pixels. IN: input channels, of 2x2 pixels those
 // of two neighboring pixels.
 template <class T, int IN, int OUT> struct Projection {
-  T *weights, *bias, *fall;
+  T *weights, *bias, *slope_minus_1;
   void read(WeightReader& reader, Arena& arena, int taps) {
     weights = pack<T, IN, OUT>(arena, reader.take(size_t(taps) * IN * OUT), taps);
     bias = list<T>(arena, reader.take(OUT), OUT);
-    fall = list<T>(arena, reader.take(OUT), OUT, -1);
+    slope_minus_1 = list<T>(arena, reader.take(OUT), OUT, -1);
   }
   // A row of 1x1.
   void run(const T* x, T* out, int width) const {
@@ -28,7 +28,7 @@ template <class T, int IN, int OUT> struct Projection {
   INLINE auto activated(T* out) const {
     constexpr int N = Shape<T, OUT>::N;
     return [this, out](int p, int c, Vec<T, N> v) {
-      store<T, N>(out + p * OUT + c, prelu(v, load<T, N>(fall + c)));
+      store<T, N>(out + p * OUT + c, prelu(v, load<T, N>(slope_minus_1 + c)));
     };
   }
 };
@@ -38,7 +38,7 @@ template <class T, int C, int MID> struct Extension {
   int dilation = 1;         // of the 3x3 convolution
   bool asymmetric = false;  // 5x1 and 1x5 in place of 3x3
   bool exact = false;       // Winograd's rounding must not decide ties of a later pooling
-  T *main, *main2, *bias, *fall, *zero, *expansion, *expansion_bias, *block_fall;
+  T *main, *main2, *bias, *slope_minus_1, *zero, *expansion, *expansion_bias, *block_slope_minus_1;
 
   bool winograd() const { return !asymmetric && !exact && dilation <= kWinogradDilation; }
 
@@ -55,10 +55,10 @@ template <class T, int C, int MID> struct Extension {
       main2 = pack<T, MID, MID>(arena, reader.take(5 * MID * MID), 5);
     }
     bias = list<T>(arena, reader.take(MID), MID);
-    fall = list<T>(arena, reader.take(MID), MID, -1);
+    slope_minus_1 = list<T>(arena, reader.take(MID), MID, -1);
     expansion = pack<T, MID, C>(arena, reader.take(MID * C), 1);
     expansion_bias = list<T>(arena, reader.take(C), C);
-    block_fall = list<T>(arena, reader.take(C), C, -1);
+    block_slope_minus_1 = list<T>(arena, reader.take(C), C, -1);
   }
 
   static constexpr size_t scratch_size(int width) { return size_t(2 * width + 8) * MID; }
@@ -76,7 +76,7 @@ template <class T, int C, int MID> struct Extension {
     Tap<T> tap{scratch, 0, expansion};
     convolve<MID, C, MID>(&tap, 1, width, width, expansion_bias, [&](int p, int c, Vec<T, N> v) {
       T* to = x + p * C + c;
-      store<T, N>(to, prelu(v + load<T, N>(to), load<T, N>(block_fall + c)));
+      store<T, N>(to, prelu(v + load<T, N>(to), load<T, N>(block_slope_minus_1 + c)));
     });
   }
 
@@ -85,7 +85,7 @@ template <class T, int C, int MID> struct Extension {
 
   INLINE auto activated(T* out) const {
     return [this, out](int p, int c, Vec<T, N> v) {
-      store<T, N>(out + p * MID + c, prelu(v, load<T, N>(fall + c)));
+      store<T, N>(out + p * MID + c, prelu(v, load<T, N>(slope_minus_1 + c)));
     };
   }
 
@@ -149,7 +149,7 @@ template <class T, int C, int MID> struct Extension {
         for (int c = 0; c < MID; c += N) {
           Vec<T, N> m[6];
           UNROLL_FOR(i, 6) m[i] = load<T, N>(in + i * far + c);
-          auto b = load<T, N>(bias + c), slope = load<T, N>(fall + c);
+          auto b = load<T, N>(bias + c), slope = load<T, N>(slope_minus_1 + c);
           auto p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];
           p += b, q += b;
           Vec<T, N> v[4] = {m[0] + p + r, q + T(2) * s, p + T(4) * r, m[5] + q + T(8) * s};

@@ -7,6 +7,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #if defined(__aarch64__)
@@ -15,6 +16,7 @@
 #endif
 
 #include "network.hpp"
+#include "threads.hpp"
 
 namespace enet {
 
@@ -113,7 +115,7 @@ void check(const EnetSpec& spec, const int32_t* columns, const int32_t* rows) {
 
 struct EnetNetwork {
   enet::Arena arena{enet::physical_memory()};
-  std::vector<int32_t> columns, rows;
+  std::vector<int32_t> columns;
   std::unique_ptr<enet::Network> network;
 };
 
@@ -141,22 +143,21 @@ EnetNetwork* enet_create(const char* variant, const EnetSpec* spec, const float*
     for (auto& usable : enet::usable_variants()) {
       if (usable.name != std::string(variant)) continue;
       auto made = std::make_unique<EnetNetwork>();
-      if (columns) {
-        made->columns.assign(columns, columns + spec->output_width);
-        made->rows.assign(rows, rows + spec->output_height);
-      }
+      if (columns) made->columns.assign(columns, columns + spec->output_width);
       enet::WeightReader reader(weights, count);
       made->network.reset(usable.create(*spec, reader, made->arena,
-                                        columns ? made->columns.data() : nullptr,
-                                        rows ? made->rows.data() : nullptr));
+                                        columns ? made->columns.data() : nullptr, rows));
       if (reader.left())
         throw std::invalid_argument("there are more weights than the network has");
+      enet::ThreadPool::shared(spec->threads);  // starts the threads, which may fail
       return made.release();
     }
     throw std::invalid_argument("no variant " + std::string(variant) + "; this processor runs " +
                                 enet_variants());
   } catch (const std::bad_alloc&) {
     snprintf(error, error_size, "the network's buffers do not fit in memory");
+  } catch (const std::system_error& failure) {
+    snprintf(error, error_size, "%d threads cannot be started: %s", spec->threads, failure.what());
   } catch (const std::exception& exception) {
     snprintf(error, error_size, "%s", exception.what());
   }

@@ -50,8 +50,9 @@ template <class T> class ENet final : public Network {
     positions2_ = arena.get<uint8_t>(size_t(h8) * w8 * 64);
     up4_rows_.make(arena, h8 + 1, w8, 16, 1);
     shortcut4_ = arena.get<T>(size_t(h8) * w8 * 64);
-    left_ = arena.get<Left>(size_t(kContextBlocks) * threads_);
-    left_to_encode_ = arena.get<Left>(pairs()), left_to_decode_ = arena.get<Left>(pairs());
+    untaken_ = arena.get<UntakenRows>(size_t(kContextBlocks) * threads_);
+    untaken_to_encode_ = arena.get<UntakenRows>(pairs()),
+    untaken_to_decode_ = arena.get<UntakenRows>(pairs());
     bands_ = arena.get<Band>(threads_);
     for (int i = 0; i < threads_; i++) make(bands_[i], arena);
   }
@@ -59,19 +60,20 @@ template <class T> class ENet final : public Network {
   void run(const uint8_t* image, uint8_t* labels, uint8_t* confidence) override {
     for (int block = 0; block < kContextBlocks; block++)
       for (int i = 0; i < threads_; i++)
-        left_[block * threads_ + i].reset(first_row8(i + 1) - first_row8(i));
+        untaken_[block * threads_ + i].reset(first_row8(i + 1) - first_row8(i));
     for (int pair = 0; pair < pairs(); pair++)
-      for (Left* left : {&left_to_encode_[pair], &left_to_decode_[pair]})
-        left->reset(pair_end(pair) - first_row8(2 * pair));
+      for (UntakenRows* rows : {&untaken_to_encode_[pair], &untaken_to_decode_[pair]})
+        rows->reset(pair_end(pair) - first_row8(2 * pair));
     struct Job {
       ENet* network;
+      ThreadPool& pool;
       const uint8_t* image;
       uint8_t *labels, *confidence;
-    } job{this, image, labels, confidence};
-    ThreadPool::shared(threads_).run(
+    } job{this, ThreadPool::shared(threads_), image, labels, confidence};
+    job.pool.run(
         [](void* context, int thread) {
           Job& job = *static_cast<Job*>(context);
-          job.network->run_thread(thread, job.image, job.labels, job.confidence);
+          job.network->run_thread(thread, job.pool, job.image, job.labels, job.confidence);
         },
         &job);
   }
@@ -81,7 +83,7 @@ template <class T> class ENet final : public Network {
   static constexpr int kContextBlocks = 17;  // 2.0, whose beginning belongs to `encode`, to 3.8
 
   // Rows that no thread has taken.
-  struct alignas(64) Left {
+  struct alignas(64) UntakenRows {
     void reset(int count) { range.store(count, std::memory_order_relaxed); }
     // Take the first row, or the last one. -1 if there is none.
     int take(bool last) {
@@ -139,7 +141,7 @@ template <class T> class ENet final : public Network {
     initial_weights_ = pack<float, 9, 16>(arena, reader.take(27 * 16), 3);
     initial_bias_ = list<float>(arena, reader.take(16), 16);
     pool_factor_ = list<float>(arena, reader.take(16), 16);
-    initial_fall_ = list<float>(arena, reader.take(16), 16, -1);
+    initial_slope_minus_1_ = list<float>(arena, reader.take(16), 16, -1);
     for (int i = 0; i < 5; i++) extension4_[i].exact = true;
     down1_.read(reader, arena, 2), extension4_[0].read(reader, arena);
     for (int i = 0; i < 4; i++) {
@@ -198,8 +200,8 @@ template <class T> class ENet final : public Network {
   static bool upwards(int thread) { return thread & 1; }
 
   // Take the thread's next row at 1/8, counted in its direction; -1 if there is none.
-  int take_row8(Left* left, int thread) const {
-    int row = left[thread / 2].take(upwards(thread));
+  int take_row8(UntakenRows* untaken, int thread) const {
+    int row = untaken[thread / 2].take(upwards(thread));
     if (row < 0) return -1;
     return in_direction(thread, row + first_row8(thread / 2 * 2), height_ / 8);
   }
@@ -209,8 +211,8 @@ template <class T> class ENet final : public Network {
     return upwards(thread) ? count - 1 - y : y;
   }
 
-  void run_thread(int thread, const uint8_t* image, uint8_t* labels, uint8_t* confidence) {
-    ThreadPool& pool = ThreadPool::shared(threads_);
+  void run_thread(int thread, ThreadPool& pool, const uint8_t* image, uint8_t* labels,
+                  uint8_t* confidence) {
     encode(thread, image);
     pool.barrier();
     transform_context(thread, pool);
@@ -234,8 +236,8 @@ template <class T> class ENet final : public Network {
     Band& band = bands_[thread];
     for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
     for (int& row : band.image_rows) row = -1;
-    int row8 = take_row8(left_to_encode_, thread), first = 2 * row8;
-    for (int t = larger(first - 5, 0); row8 >= 0; row8 = take_row8(left_to_encode_, thread))
+    int row8 = take_row8(untaken_to_encode_, thread), first = 2 * row8;
+    for (int t = larger(first - 5, 0); row8 >= 0; row8 = take_row8(untaken_to_encode_, thread))
       for (; t < 2 * row8 + 2 + 5; t++) encode_step(thread, image, t, first);
   }
 
@@ -305,7 +307,7 @@ template <class T> class ENet final : public Network {
             auto lower = vmax(load<float, F>(bottom + at), load<float, F>(bottom + at + 3));
             v += vmax(upper, lower) * load<float, F>(pool_factor_ + c);
           }
-          v = prelu(v, load<float, F>(initial_fall_ + c));
+          v = prelu(v, load<float, F>(initial_slope_minus_1_ + c));
           store<T, F>(out + x * 16 + c, __builtin_convertvector(v, Vec<T, F>));
         });
   }
@@ -316,7 +318,7 @@ template <class T> class ENet final : public Network {
   // apart follow each other, so that what is transformed for one serves the next two.
   int take(int block, int owner, bool last, int dilation) {
     int first = first_row8(owner), rows = first_row8(owner + 1) - first;
-    int item = left_[block * threads_ + owner].take(last);
+    int item = untaken_[block * threads_ + owner].take(last);
     for (int phase = 0; item >= 0 && phase < dilation; phase++) {
       int count = (rows - phase + dilation - 1) / dilation;
       if (item < count) return first + phase + item * dilation;
@@ -357,8 +359,8 @@ template <class T> class ENet final : public Network {
   template <Mode MODE> void decode(int thread, uint8_t* labels, uint8_t* confidence) {
     Band& band = bands_[thread];
     for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
-    int row8 = take_row8(left_to_decode_, thread), first = 2 * row8, next = 2 * first;
-    for (int t = larger(first - 3, 0); row8 >= 0; row8 = take_row8(left_to_decode_, thread))
+    int row8 = take_row8(untaken_to_decode_, thread), first = 2 * row8, next = 2 * first;
+    for (int t = larger(first - 3, 0); row8 >= 0; row8 = take_row8(untaken_to_decode_, thread))
       for (int end = 2 * row8 + 2; t <= end + 2; t++) {
         decode_step(thread, t, first);
         for (; next < smaller(2 * (t - 2), 2 * end); next++) {
@@ -580,8 +582,9 @@ template <class T> class ENet final : public Network {
   int plane_, positions_plane_;  // columns of planes at 1/4, rounded up to whole vectors
   Prediction prediction_;
   Band* bands_;
-  Left *left_, *left_to_encode_, *left_to_decode_;
-  float *shift_, *scale_, *initial_weights_, *initial_bias_, *pool_factor_, *initial_fall_;
+  UntakenRows *untaken_, *untaken_to_encode_, *untaken_to_decode_;
+  float *shift_, *scale_, *initial_weights_, *initial_bias_, *pool_factor_,
+      *initial_slope_minus_1_;
   Projection<T, 32, 16> down1_;
   Projection<T, 128, 32> down2_;
   Projection<T, 64, 16> project4_[6];

@@ -15,7 +15,7 @@ class Network {
   virtual void run(const uint8_t* image, uint8_t* labels, uint8_t* confidence) = 0;
 };
 
-// columns, rows: as in enet_create; they and the arena outlive the network.
+// columns, rows: as in enet_create; columns and the arena outlive the network.
 using CreateNetwork = Network* (*)(const EnetSpec& spec, WeightReader& weights, Arena& arena,
                                    const int32_t* columns, const int32_t* rows);
 

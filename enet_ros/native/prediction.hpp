@@ -28,7 +28,7 @@ class Prediction {
 
   void make(const EnetSpec& spec, WeightReader& reader, Arena& arena, const int32_t* columns,
             const int32_t* rows, int height, int quarter) {
-    spec_ = spec, columns_ = columns, rows_ = rows, quarter_ = quarter;
+    spec_ = spec, columns_ = columns, quarter_ = quarter;
     int classes = spec.classes, padded = round_up(classes, G);
     const float* weights = reader.take(size_t(4) * 16 * classes);
     const float* bias = reader.take(classes);
@@ -103,7 +103,7 @@ class Prediction {
                 for (int n = 0; n < round_up(spec_.classes, G); n++)
                   total +=
                       exp_negative<L>(load<float, L>(band.scores + (n * B + b) * L) - best[b]);
-                confidence |= rounded_share(total) << shift;
+                confidence |= to_confidence(total) << shift;
               }
             }
         }
@@ -157,7 +157,7 @@ class Prediction {
         memcpy(&value, band.values + ptrdiff_t(n) * width + x, count * sizeof(float));
         total += exp_negative<L>(value - best);
       }
-      auto bytes = narrow<int32_t, L>(rounded_share(total));
+      auto bytes = narrow<int32_t, L>(to_confidence(total));
       memcpy(confidence + x, &bytes, count);
     }
   }
@@ -208,7 +208,7 @@ class Prediction {
   int place(int x) const { return (x & 3) * quarter_ + (x >> 2); }
 
   // 255 / total, rounded to even as torch does.
-  static INLINE I rounded_share(V total) {
+  static INLINE I to_confidence(V total) {
     constexpr float kRounding = 12582912;  // 1.5 * 2^23: its last digit is one
     return __builtin_convertvector((255 / total + kRounding) - kRounding, I);
   }
@@ -224,7 +224,7 @@ class Prediction {
   }
 
   EnetSpec spec_;
-  const int32_t *columns_ = nullptr, *rows_ = nullptr;
+  const int32_t* columns_ = nullptr;
   int quarter_ = 0;
   float *weights_, *bias_;    // [phase][group of classes][channel][class]
   int32_t* first_ = nullptr;  // the first output row that takes row y of the image, or a later one

@@ -46,8 +46,10 @@ template <class T, int N> INLINE void store(T* p, Vec<T, N> v) {
 template <class V> INLINE V vmax(V a, V b) { return a > b ? a : b; }
 template <class V> INLINE V vmin(V a, V b) { return a < b ? a : b; }
 template <class V> INLINE V relu(V v) { return vmax(v, V{}); }
-// PReLU with any slope: v + (slope - 1) min(v, 0). `fall` is slope - 1.
-template <class V> INLINE V prelu(V v, V fall) { return v + fall * vmin(v, V{}); }
+// PReLU with any slope: v + (slope - 1) min(v, 0).
+template <class V> INLINE V prelu(V v, V slope_minus_1) {
+  return v + slope_minus_1 * vmin(v, V{});
+}
 
 // Bytes to integers and back in steps of twice the width: compilers are slow at larger ones.
 template <class I, int N> INLINE Vec<I, N> widen(Vec<uint8_t, N> v) {

@@ -23,8 +23,6 @@ class ThreadPool {
   // Called by every thread of a job: wait until all have called it.
   void barrier();
 
-  int threads() const { return threads_; }
-
  private:
   void work(int index);
   void start(void (*job)(void*, int), void* context);  // without a job, threads end
