@@ -49,6 +49,7 @@ from enet_ros.benchmark.results import (
     Size,
     SizeResult,
     StartupRow,
+    engine_of,
 )
 from enet_ros.benchmark.startup import StartupFailed, measure_startup
 from enet_ros.benchmark.status_line import StatusLine
@@ -294,7 +295,7 @@ class Comparison:
         last_s = 0.0
         for architecture, name in [*((SUBJECT, name) for name in (default, *engines, plain)),
                                    *((other, name) for other in self._others
-                                     for name in (default, plain))]:
+                                     for name in (engine_of(self.results, other), plain))]:
             if any(skipped['name'] == name for skipped in self.results['skipped']):
                 continue
             title = f'start-up of {architecture} on {name}'

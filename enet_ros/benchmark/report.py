@@ -8,7 +8,7 @@ from pathlib import Path
 
 from enet_ros.benchmark import paper
 from enet_ros.benchmark.machine import is_busy
-from enet_ros.benchmark.results import Results, Row, SizeResult
+from enet_ros.benchmark.results import Results, Row, SizeResult, engine_of
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
 from enet_ros.models.registry import find_architecture
@@ -197,9 +197,10 @@ def _costs(results: Results) -> str:
 
 def _paper_times(results: Results) -> str:
     rows = []
+    engines = {name: engine_of(results, name) for name in ('enet', 'segnet')}
     ours = {(size['width'], size['height'], row['architecture']): row['median_ms']
             for size in results['sizes'] for row in size['rows']
-            if row['name'] == results['default_engine']}
+            if row['name'] == engines.get(row['architecture'])}
     for (board, width, height), times in paper.TIMES.items():
         if not any((width, height) == (size['width'], size['height'])
                    for size in results['sizes']):
@@ -207,13 +208,13 @@ def _paper_times(results: Results) -> str:
         enet, segnet = times['enet'], times.get('segnet')
         rows.append([f'{width}x{height}', board, str(enet), _number(segnet),
                      _number(segnet and segnet / enet),
-                     *(_number(ours.get((width, height, name))) for name in ('enet', 'segnet'))])
+                     *(_number(ours.get((width, height, name))) for name in engines)])
     if not rows:
         return ''
-    default = results['default_engine']
+    here = [f'{_title(name)} ms, here, {engine}' for name, engine in engines.items()]
     return ("### The paper's times and this machine's\n\n" + _table(
-        ['', "the paper's board", 'ENet ms', 'SegNet ms', 'ratio', f'ENet ms, here, {default}',
-         f'SegNet ms, here, {default}'], rows, 2) + f'\n\n{paper.TIMES_NOTE}')
+        ['', "the paper's board", 'ENet ms', 'SegNet ms', 'ratio', *here], rows, 2)
+        + f'\n\n{paper.TIMES_NOTE}')
 
 
 def _skipped(results: Results) -> str:

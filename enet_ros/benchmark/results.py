@@ -114,3 +114,13 @@ class Results(TypedDict):
     startup: list[StartupRow]
     skipped: list[Skipped]
     seconds: float | None  # that the whole comparison took; None if it is not complete
+
+
+def engine_of(results: Results, architecture: str) -> str:
+    """Return the name of the default engine, or of the fastest one if it lacks an architecture."""
+    rows = [row for size in results['sizes'][:1] for row in size['rows']
+            if row['architecture'] == architecture and row['is_engine']]
+    default = results['default_engine']
+    if not rows or any(row['name'] == default for row in rows):
+        return default
+    return min(rows, key=lambda row: row['median_ms'])['name']
