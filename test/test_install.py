@@ -42,3 +42,8 @@ def test_files_of_the_package_are_installed():
                     reason='the native engine is made for x86-64 and Arm')
 def test_the_native_engine_is_installed_without_its_sources():
     assert [path.name for path in LIBRARY.parent.iterdir()] == [LIBRARY.name]
+
+
+@pytest.mark.skipif('.work' not in PREFIX.parts, reason='not built by scripts/setup')
+def test_edited_python_files_need_no_build():
+    assert Path(enet_ros.__file__).resolve() == Path(__file__).parents[1] / 'enet_ros/__init__.py'
