@@ -251,6 +251,14 @@ def test_openvino_without_onnx_names_the_missing_package(enet, uninstall):
     assert installed_engines() == ['torch', *(['native'] if LIBRARY.is_file() else [])]
 
 
+@pytest.mark.skipif(not find_spec('openvino'), reason='openvino is not installed')
+def test_what_openvino_cannot_compile_gives_the_reason(enet):
+    engine = build_engine(*enet, SMALL, ModelConfig(engine='openvino'))
+    engine.settings['PERFORMANCE_HINT'] = 'HASTE'
+    with pytest.raises(BadInput, match='openvino cpu float32 cannot compile the network: .*HASTE'):
+        engine.infer(np.zeros((SMALL.height, SMALL.width, 3), np.uint8), False)
+
+
 @pytest.mark.parametrize('compiler', ['', 'absent++'])
 def test_compilation_needs_a_compiler(enet, tmp_path, monkeypatch, compiler):
     monkeypatch.setenv('PATH', str(tmp_path))

@@ -73,6 +73,11 @@ class OpenVinoEngine:
         if confidence not in self._requests:
             graph = self.core.read_model(cached_onnx(
                 self._cache_folder, self._network, self._spec, self.inference_spec, confidence))
-            compiled = self.core.compile_model(graph, 'CPU', self.settings)
+            try:
+                compiled = self.core.compile_model(graph, 'CPU', self.settings)
+            except RuntimeError as error:  # as where ONEDNN_MAX_CPU_ISA is too low
+                raise BadInput(f'{self.name} cannot compile the network: '
+                               f'{" ".join(str(error).split())[-300:]}; choose another precision '
+                               'or engine') from error
             self._requests[confidence] = compiled.create_infer_request()
         return self._requests[confidence]
