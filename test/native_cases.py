@@ -75,9 +75,9 @@ def write_cases(path, cases):
             nearest = inference_spec.resizes and inference_spec.filter == 'nearest'
             bilinear = inference_spec.resizes and not nearest
             weights = native_weights(InferenceGraph(network, spec, inference_spec))
-            file.write(struct.pack('<9i', inference_spec.width, inference_spec.height, width,
-                                   height, network.classes, threads, bilinear, weights.size,
-                                   nearest))
+            file.write(struct.pack('<7if2i', inference_spec.width, inference_spec.height, width,
+                                   height, network.classes, threads, bilinear, spec.temperature,
+                                   weights.size, nearest))
             file.write(weights.tobytes())
             if nearest:
                 for size, output_size in ((inference_spec.width, width),

@@ -5,9 +5,9 @@
 //   native_driver together VARIANT CASES OUTPUT    run all cases at once, each in a thread, 4 times
 //   native_driver fork VARIANT CASES OUTPUT    run all cases, then again in a child process
 //
-// Each case in the file CASES is: the 7 integers of an EnetSpec, the number of weights and whether
-// columns and rows follow, all int32; float32 weights; int32 columns and rows; the image. OUTPUT
-// receives labels and confidence of each case.
+// Each case in the file CASES is: an EnetSpec; the number of weights and whether columns and rows
+// follow, both int32; float32 weights; int32 columns and rows; the image. OUTPUT receives labels and
+// confidence of each case.
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -1,11 +1,13 @@
 """Checkpoints: saving, loading and invalid files."""
 
 import json
+import math
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, CITYSCAPES
@@ -53,6 +55,29 @@ def test_checkpoints_without_options_load(tmp_path, spec):
     metadata = json.loads(spec.to_json())
     del metadata['architecture_options']
     assert ModelSpec.from_json(json.dumps(metadata)) == spec
+
+
+def test_checkpoints_without_a_temperature_load(spec):
+    metadata = json.loads(spec.to_json())
+    del metadata['temperature']
+    assert ModelSpec.from_json(json.dumps(metadata)).temperature == 1.0
+
+
+@pytest.mark.parametrize('temperature', [math.nan, math.inf, -1.0, 0.0, 0.001, 1000.0])
+def test_an_impossible_temperature_is_rejected(spec, temperature):
+    with pytest.raises(BadInput, match=f'temperature is {temperature}; it must be a number from '
+                                       '0.01 to 100'):
+        replace(spec, temperature=temperature)
+
+
+def test_a_copy_with_another_spec_has_the_same_weights(tmp_path, file, spec):
+    other = replace(spec, temperature=1.5)
+    checkpoint.copy_with_spec(file, tmp_path / 'copy.safetensors', other)
+    assert checkpoint.read_spec(tmp_path / 'copy.safetensors') == other
+    first, second = load_file(file), load_file(tmp_path / 'copy.safetensors')
+    assert first.keys() == second.keys()
+    assert all(first[name].dtype == second[name].dtype and torch.equal(first[name], second[name])
+               for name in first)
 
 
 def test_older_checkpoints_with_numbers_that_json_lacks(spec):
@@ -155,6 +180,11 @@ def test_missing_and_unknown_weights_are_named(tmp_path):
     ({'architecture': 'segnet', 'architecture_options': {'biases': True}},
      'SegNet has no option .biases.; its options are: none'),
     ({'surprise': 1}, 'describes no model'),
+    ({'temperature': 0}, 'temperature is 0; it must be a number from 0.01 to 100'),
+    ({'temperature': -2.0}, 'temperature is -2.0; it must be a number'),
+    ({'temperature': math.nan}, 'temperature is None; it must be a number'),
+    ({'temperature': '2'}, "temperature is '2'; it must be a number"),
+    ({'temperature': True}, 'temperature is True; it must be a number'),
 ])
 def test_invalid_metadata_is_rejected(tmp_path, changes, complaint):
     path = _write(tmp_path / 'm.safetensors', ModelSpec(CAMVID).build(), **changes)

@@ -136,7 +136,7 @@ def reference(network, spec, image, inference_spec):
         logits = network((x - mean) / std)
         if inference_spec.filter == 'linear':
             logits = F.interpolate(logits, inference_spec.output_size[::-1], mode='bilinear')
-        probability, labels = logits.softmax(1)[0].max(0)
+        probability, labels = (logits / spec.temperature).softmax(1)[0].max(0)
     return [cv2.resize(plane, inference_spec.output_size, interpolation=cv2.INTER_NEAREST_EXACT)
             for plane in (labels.numpy().astype(np.uint8), probability.numpy())]
 
@@ -173,6 +173,37 @@ def test_reduced_precision_on_a_street(config):
     assert engine.name == f'{config.engine} {config.device} {config.precision}'
     labels, confidence = engine.infer(image, confidence=True)
     assert (labels == expected).mean() >= 0.99
+    assert np.abs(confidence - 255 * probability).mean() < 3
+
+
+@pytest.mark.parametrize('filter', ['nearest', 'linear'])
+@pytest.mark.parametrize('temperature', [0.4, 2.5])
+@pytest.mark.parametrize('config', EXACT)
+def test_the_temperature_changes_the_confidence_only(model, config, temperature, filter):
+    network, spec = model
+    inference_spec = InferenceSpec(64, 48, 96, 72, filter)
+    image = noise(inference_spec)
+    before, plain = build(model, inference_spec, config).infer(image, confidence=True)
+    before, plain = before.copy(), plain.copy()
+    scaled = network, replace(spec, temperature=temperature)
+    labels, confidence = build(scaled, inference_spec, config).infer(image, confidence=True)
+    _, probability = reference(*scaled, image, inference_spec)
+    assert np.array_equal(labels, before)
+    furthest = 5 if config.engine == 'tensorrt' else 1
+    assert np.abs(confidence - 255 * probability).max() < furthest
+    assert (confidence < plain).any() if temperature > 1 else (confidence > plain).any()
+
+
+@pytest.mark.parametrize('config', REDUCED)
+def test_the_temperature_in_reduced_precision(config):
+    network, spec = checkpoint.load('enet_camvid')
+    inference_spec = InferenceSpec(320, 240)
+    image = SyntheticStreet(320, 240, seed=3).render(0).image
+    before = build_engine(network, spec, inference_spec, config).infer(image, True)[0].copy()
+    spec = replace(spec, temperature=3.0)
+    labels, confidence = build_engine(network, spec, inference_spec, config).infer(image, True)
+    _, probability = reference(network, spec, image, inference_spec)
+    assert np.array_equal(labels, before)
     assert np.abs(confidence - 255 * probability).mean() < 3
 
 
@@ -433,9 +464,10 @@ class TestCache:
         digests = {graph_digest(network, spec, SMALL), graph_digest(network, spec, SMALL, True),
                    graph_digest(network, spec, InferenceSpec(64, 48, 32, 24)),
                    graph_digest(network, replace(spec, mean=(0.0, 0.0, 0.0)), SMALL),
+                   graph_digest(network, replace(spec, temperature=2.0), SMALL),
                    graph_digest(make_model('enet', seed=6)[0], spec, SMALL),
                    graph_digest(fewer.build(), fewer, SMALL)}
-        assert len(digests) == 6
+        assert len(digests) == 7
         assert graph_digest(network, spec, SMALL) in digests
 
     @pytest.mark.parametrize('config', STORING)

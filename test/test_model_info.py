@@ -65,7 +65,8 @@ def file(tmp_path):
     spec = ModelSpec(CITYSCAPES, width=96, height=64, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0),
                      training={'data': 'a made street', 'first': {'epochs': 7}},
                      metrics={'val': {'mean_iou': 0.51234, 'iou': {'road': 0.9}}},
-                     license='for the test', architecture_options={'initial_pool': 3})
+                     license='for the test', architecture_options={'initial_pool': 3},
+                     temperature=1.23456)
     checkpoint.save(tmp_path / 'made.safetensors', spec.build(), spec)
     return tmp_path / 'made.safetensors'
 
@@ -78,7 +79,8 @@ def test_info_as_text(file, capsys):
                  'classes of cityscapes, unlabeled 255', ' 0  road           128 64 128   '
                  'drivable\n', '18  bicycle        119 11 32\n', 'bottleneck2.8  dilated 16',
                  '128x8x12', 'data: a made street\n', '    epochs: 7\n',
-                 'mean_iou: 0.5123\n', '      road: 0.9\n'):
+                 'mean_iou: 0.5123\n', '      road: 0.9\n',
+                 'temperature   1.235: confidence is softmax(logits / temperature)\n'):
         assert part in printed, part
     assert not any(line.endswith(' ') for line in printed.splitlines())
 
@@ -89,6 +91,7 @@ def test_info_as_json(file, capsys):
     assert described == json.loads(json.dumps(describe(file)))
     assert described['metrics']['val']['mean_iou'] == 0.51234
     assert described['labels'] == json.loads(json.dumps(CITYSCAPES.to_dict()))
+    assert described['temperature'] == 1.23456
     assert described['cost']['parameters'] == 364_311
     assert described['stages'][0]['output'] == [16, 32, 48]
 

@@ -68,7 +68,8 @@ def native(model, inference_spec, variant, threads=1):
         columns = nearest_indices(inference_spec.width, width).numpy().astype(np.int32)
         rows = nearest_indices(inference_spec.height, height).numpy().astype(np.int32)
     weights = native_weights(InferenceGraph(network, spec, inference_spec))
-    return NativeNetwork(variant, inference_spec, network.classes, threads, weights, columns, rows)
+    return NativeNetwork(variant, inference_spec, network.classes, threads, weights,
+                         spec.temperature, columns, rows)
 
 
 def check(model, inference_spec, image, predictions, share=1.0):
@@ -87,7 +88,8 @@ def check(model, inference_spec, image, predictions, share=1.0):
     assert ((logits.max(0) - chosen) / span < 2e-3).mean() >= share
     assert (labels == expected).mean() > 0.998 * share or (labels != expected).sum() <= 1
     if confidence is not None:
-        probability = torch.from_numpy(logits).softmax(0).numpy().max(0)
+        temperature = model[1].temperature
+        probability = (torch.from_numpy(logits) / temperature).softmax(0).numpy().max(0)
         assert confidence.shape == labels.shape and confidence.dtype == np.uint8
         assert (np.abs(confidence - 255 * probability) < 1).mean() >= share
 
@@ -141,6 +143,23 @@ def test_predictions_of_other_output_sizes(model, variant, inference_spec):
     for threads in (1, 3):
         network = native(model, inference_spec, variant, threads)
         check(model, inference_spec, image, network.run(image, True))
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+@pytest.mark.parametrize('filter', ['nearest', 'linear'])
+@pytest.mark.parametrize('classes', [5, 12])  # with and without padded classes
+def test_the_temperature_changes_the_confidence_only(variant, filter, classes):
+    inference_spec = InferenceSpec(75, 61, 150, 122, filter)
+    network, spec = random_model(classes)
+    image = images(75, 61)['smooth']
+    expected = native((network, spec), inference_spec, variant).run(image, False)[0]
+    for temperature in (0.01, 0.3, 2.5, 100.0):
+        model = network, replace(spec, temperature=temperature)
+        labels, confidence = native(model, inference_spec, variant).run(image, True)
+        assert np.array_equal(labels, expected)
+        if variant in FLOAT32 and temperature > 0.1:  # below, rounding errors of logits show
+            check(model, inference_spec, image, (labels, confidence))
+    assert (confidence == round(255 / classes)).mean() > 0.9  # at 100, nearly uniform
 
 
 @pytest.mark.parametrize('variant', FLOAT32)
@@ -463,4 +482,4 @@ class TestLibrary:
 
 
 def test_the_specification_has_the_size_of_the_header():
-    assert ctypes.sizeof(native_library._Spec) == 7 * 4
+    assert ctypes.sizeof(native_library._Spec) == 8 * 4

@@ -38,8 +38,9 @@ class Engine(Protocol):
         """Segment one RGB image, uint8 (H, W, 3) of the engine's input size.
 
         Return labels, uint8 (h, w) class ids, and the confidence, uint8 (h, w), which is 255
-        times the softmax probability of the label, or None if it is not requested. The next call
-        may overwrite both arrays. Raise BadInput for an image of another size.
+        times the probability of the label by softmax(logits / temperature), or None if it is not
+        requested. The next call may overwrite both arrays. Raise BadInput for an image of another
+        size.
         """
 
 

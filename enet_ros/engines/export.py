@@ -99,7 +99,8 @@ def _check_agreement(run: Run, network: Network, spec: ModelSpec,
     mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (spec.mean, spec.std))
     x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     with torch.inference_mode():
-        probability, expected = network((x - mean) / std).softmax(1)[0].max(0)
+        logits = network((x - mean) / std)
+        probability, expected = (logits / spec.temperature).softmax(1)[0].max(0)
     agreement = (labels == expected.numpy()).mean()
     if confidence:
         is_close = np.abs(confidence[0] - 255 * probability.numpy()) < 2

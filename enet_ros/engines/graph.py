@@ -26,11 +26,11 @@ AnyModule = TypeVar('AnyModule', bound=nn.Module)
 class InferenceGraph(nn.Module):
     """Segment one image: uint8 (1, H, W, 3) RGB -> a tuple of uint8 (1, h, w).
 
-    The first output is the labels. With `confidence` the second is 255 times the softmax
-    probability of each label.
+    The first output is the labels. With `confidence` the second is 255 times the probability of
+    each label, which is softmax(logits / temperature).
 
     network: the trained network; the graph contains a changed copy of it.
-    spec: what the network's checkpoint says of it; mean and std are used.
+    spec: what the network's checkpoint says of it; mean, std and temperature are used.
     inference_spec: input size (W, H) and output size (w, h).
     """
 
@@ -44,6 +44,7 @@ class InferenceGraph(nn.Module):
         super().__init__()
         self.inference_spec = inference_spec
         self.confidence = confidence
+        self.temperature = spec.temperature
         self.network = replace_poolings(fold_batch_norms(copy.deepcopy(network).eval()))
         # In bytes: (byte / 255 - mean) / std = (byte - shift) * scale.
         self.register_buffer('shift', 255 * torch.tensor(spec.mean).view(1, 3, 1, 1))
@@ -78,17 +79,31 @@ class InferenceGraph(nn.Module):
         width, height = spec.output_size
         logits = F.interpolate(logits[:, :, :spec.height, :spec.width], (height, width),
                                mode='bilinear')
-        return tuple(plane[:, 0].to(torch.uint8) for plane in _top(logits, self.confidence))
+        return tuple(plane[:, 0].to(torch.uint8) for plane in self._top(logits))
 
     def _predict(self, logits: torch.Tensor) -> list[torch.Tensor]:
         """Return labels, and the confidence if requested, as integral numbers (1, 1, H, W)."""
         if not self.in_phases:
-            return _top(logits, self.confidence)
+            return self._top(logits)
         # One arg max for all phases: runtimes need longer for four smaller ones.
         height, width = logits.shape[2:]
-        planes = _top(logits.unflatten(1, (2, 2, -1)), self.confidence, axis=3)
+        planes = self._top(logits.unflatten(1, (2, 2, -1)), axis=3)
         return [plane.to(torch.int32).permute(0, 3, 4, 1, 5, 2)  # (1, 1, H/2, 2, W/2, 2)
                 .reshape(1, 1, 2 * height, 2 * width) for plane in planes]
+
+    def _top(self, logits: torch.Tensor, axis: int = 1) -> list[torch.Tensor]:
+        """Return the class of the largest logit and, if requested, 255 times its probability.
+
+        The classes lie along an axis, whose size is 1 in the floats that are returned:
+        (N, C, H, W) -> (N, 1, H, W) each.
+        """
+        labels = logits.argmax(axis, keepdim=True).to(logits.dtype)
+        if not self.confidence:
+            return [labels]
+        # The top class's probability is 1 / sum(exp((logit - top logit) / temperature)).
+        below_top = logits - logits.amax(axis, keepdim=True)
+        total = (below_top / self.temperature).exp().sum(axis, keepdim=True)
+        return [labels, (255 / total).round()]
 
     def _to_output_size(self, plane: torch.Tensor) -> torch.Tensor:
         """Crop and resize a (1, 1, H, W) plane to the output size, as uint8 (1, h, w)."""
@@ -107,20 +122,6 @@ def nearest_indices(size: int, output_size: int) -> torch.Tensor:
     indices = np.arange(size, dtype=np.float32)[None]
     resized = cv2.resize(indices, (output_size, 1), interpolation=cv2.INTER_NEAREST_EXACT)
     return torch.from_numpy(resized[0].astype(np.int64))
-
-
-def _top(logits: torch.Tensor, confidence: bool, axis: int = 1) -> list[torch.Tensor]:
-    """Return the class of the largest logit and, if requested, 255 times its probability.
-
-    The classes lie along an axis, whose size is 1 in the floats that are returned:
-    (N, C, H, W) -> (N, 1, H, W) each.
-    """
-    labels = logits.argmax(axis, keepdim=True).to(logits.dtype)
-    if not confidence:
-        return [labels]
-    # The top class's probability is 1 / sum(exp(logit - top logit)).
-    total = (logits - logits.amax(axis, keepdim=True)).exp().sum(axis, keepdim=True)
-    return [labels, (255 / total).round()]
 
 
 def fold_batch_norms(network: AnyModule) -> AnyModule:

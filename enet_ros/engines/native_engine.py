@@ -49,7 +49,7 @@ class NativeEngine:
             columns = nearest_indices(inference_spec.width, width).numpy().astype(np.int32)
             rows = nearest_indices(inference_spec.height, height).numpy().astype(np.int32)
         self._network = NativeNetwork(self.variant, inference_spec, network.classes, self.threads,
-                                      weights, columns, rows)
+                                      weights, spec.temperature, columns, rows)
         self.name = f'native cpu {_precision(self.variant)}'
         self.inference_spec = inference_spec
         logger.info('engine native: instruction set %s, %d threads, %.1f MB', self.variant,

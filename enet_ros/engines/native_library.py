@@ -18,7 +18,7 @@ from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.errors import BadInput
 
 LIBRARY = Path(__file__).parents[1] / 'native' / 'libenet_native.so'
-VERSION = 1  # ENET_NATIVE_VERSION of the header
+VERSION = 2  # ENET_NATIVE_VERSION of the header
 LARGEST_SIZE = 32768  # of an image and of predictions, in pixels
 REMEDY = ('reinstall the package where CMake finds a C++ compiler, or choose engine openvino or '
           'torch')
@@ -27,8 +27,9 @@ REMEDY = ('reinstall the package where CMake finds a C++ compiler, or choose eng
 class _Spec(ctypes.Structure):
     """The EnetSpec of the header."""
 
-    _fields_ = [(name, ctypes.c_int32) for name in (
-        'width', 'height', 'output_width', 'output_height', 'classes', 'threads', 'bilinear')]
+    _fields_ = [*((name, ctypes.c_int32) for name in (
+        'width', 'height', 'output_width', 'output_height', 'classes', 'threads', 'bilinear')),
+        ('temperature', ctypes.c_float)]
 
 
 @cache
@@ -102,6 +103,7 @@ class NativeNetwork:
 
     variant: one of `variants()`.
     weights: float32, as `native_weights` returns them.
+    temperature: divides the logits before the softmax that gives the confidence.
     threads: number of threads that work on an image.
     columns, rows: for each column and row of the predictions the one of the image that it takes,
         int32; None if `inference_spec` does not resize or interpolates.
@@ -110,8 +112,9 @@ class NativeNetwork:
     """
 
     def __init__(self, variant: str, inference_spec: InferenceSpec, classes: int, threads: int,
-                 weights: NDArray[np.float32], columns: NDArray[np.int32] | None = None,
-                 rows: NDArray[np.int32] | None = None) -> None:
+                 weights: NDArray[np.float32], temperature: float = 1.0,
+                 columns: NDArray[np.int32] | None = None, rows: NDArray[np.int32] | None = None
+                 ) -> None:
         width, height = inference_spec.width, inference_spec.height
         output_width, output_height = inference_spec.output_size
         if max(width, height, output_width, output_height) > LARGEST_SIZE:
@@ -120,7 +123,8 @@ class NativeNetwork:
                            'is requested; choose a smaller size')
         self._library = load_library()
         bilinear = inference_spec.resizes and inference_spec.filter == 'linear'
-        spec = _Spec(width, height, output_width, output_height, classes, threads, bilinear)
+        spec = _Spec(width, height, output_width, output_height, classes, threads, bilinear,
+                     temperature)
         message = ctypes.create_string_buffer(256)
         self._handle = self._library.enet_create(
             variant.encode(), ctypes.byref(spec), weights.ctypes.data, weights.size,

@@ -91,7 +91,7 @@ def graph_digest(network: Network, spec: ModelSpec, inference_spec: InferenceSpe
     more: what else the digest is to depend on.
     """
     sha256 = hashlib.sha256(repr((torch.__version__, OPSET, network_digest(network, spec),
-                                  inference_spec, more)).encode())
+                                  spec.temperature, inference_spec, more)).encode())
     models = Path(__file__).parents[1] / 'models'
     for source in (Path(__file__), Path(graph.__file__), *sorted(models.glob('*.py'))):
         sha256.update(source.read_bytes())

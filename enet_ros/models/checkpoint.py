@@ -19,6 +19,7 @@ from enet_ros.paths import share_folder, user_path, write_atomically
 
 FORMAT_VERSION = 1
 METADATA_KEY = 'enet_ros'
+TEMPERATURES = 0.01, 100.0  # smallest and largest
 
 Weights = dict[str, Tensor]
 
@@ -29,8 +30,9 @@ class ModelSpec:
 
     architecture: a name in the registry. architecture_options: the fields of the architecture's
     options dataclass that differ from the defaults. width, height: input size that the model was
-    trained for, pixels; it runs at other sizes too. mean, std: of RGB in [0, 1]. training,
-    metrics: plain data for people.
+    trained for, pixels; it runs at other sizes too. mean, std: of RGB in [0, 1]. temperature: the
+    confidence is softmax(logits / temperature); labels do not depend on it. training, metrics:
+    plain data for people.
     """
 
     labels: LabelSet
@@ -43,6 +45,7 @@ class ModelSpec:
     metrics: dict[str, Any] = field(default_factory=dict)
     license: str = ''
     architecture_options: dict[str, Any] = field(default_factory=dict)
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         architecture = find_architecture(self.architecture)
@@ -54,6 +57,7 @@ class ModelSpec:
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise BadInput(f'mean {self.mean} and std {self.std} must be three numbers each, with '
                            'std above zero')
+        _check_temperature(self.temperature)
 
     def build(self) -> Network:
         """Return the network with random weights."""
@@ -90,6 +94,14 @@ class ModelSpec:
                            'written by enet train or enet import') from error
 
 
+def _check_temperature(value: float) -> None:
+    least, most = TEMPERATURES
+    # Metadata may hold any type; NaN is not in between.
+    if type(value) not in (int, float) or not least <= value <= most:
+        raise BadInput(f'temperature is {value!r}; it must be a number from {least:g} to '
+                       f'{most:g}, as enet calibrate writes it')
+
+
 def _require_types(data: dict[str, Any]) -> None:
     """Raise TypeError for metadata whose types are not those of a ModelSpec."""
     for name, kind in (('architecture', str), ('width', int), ('height', int),
@@ -105,13 +117,17 @@ def save(path: str | os.PathLike[str], model: Network, spec: ModelSpec,
 
     Raise BadInput if the file cannot be written.
     """
-    weights = {name: value.detach().to('cpu', dtype).contiguous()
-               for name, value in floating_point(model).items()}
-    try:
-        write_atomically(Path(path), to_safetensors(weights, {METADATA_KEY: spec.to_json()}))
-    except OSError as error:
-        raise BadInput(f'cannot write {path}: {error.strerror}; name a file in a folder that '
-                       'exists and is writable') from error
+    _write(path, {name: value.detach().to('cpu', dtype).contiguous()
+                  for name, value in floating_point(model).items()}, spec)
+
+
+def copy_with_spec(path: str | os.PathLike[str], out: str | os.PathLike[str], spec: ModelSpec
+                   ) -> None:
+    """Write the weights of a checkpoint, unchanged, with another spec to `out`, atomically.
+
+    `path` and errors are those of `load`, and of `save` for `out`.
+    """
+    _write(out, _read(path)[1], spec)
 
 
 def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
@@ -170,6 +186,14 @@ def resolve(name: str | os.PathLike[str]) -> Path:
 def models_folder() -> Path:
     """Return the folder of the models that ship with the package."""
     return share_folder() / 'models'
+
+
+def _write(path: str | os.PathLike[str], weights: Weights, spec: ModelSpec) -> None:
+    try:
+        write_atomically(Path(path), to_safetensors(weights, {METADATA_KEY: spec.to_json()}))
+    except OSError as error:
+        raise BadInput(f'cannot write {path}: {error.strerror}; name a file in a folder that '
+                       'exists and is writable') from error
 
 
 def _shipped() -> str:

@@ -80,6 +80,8 @@ def text(description: Mapping[str, Any]) -> str:
         'parameters': f'{cost["parameters"]:,}, {cost["fp16_mib"]:.2f} MiB in float16',
         'operations': f'{cost["gflops"]:.2f} GFLOPs for an image of {width}x{height}: '
                       'convolutions only, a multiply-add counted as two',
+        'temperature': f'{description["temperature"]:.4g}: confidence is softmax(logits / '
+                       'temperature)',
         'license': description['license'],
     }
     parts = ['\n'.join(f'{name:13} {value}' for name, value in facts.items() if value)]

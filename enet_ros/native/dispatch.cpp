@@ -98,6 +98,9 @@ void check(const EnetSpec& spec, const int32_t* columns, const int32_t* rows) {
   if (spec.threads < 1 || spec.threads > 1024)
     throw std::invalid_argument(std::to_string(spec.threads) +
                                 " threads; 1 to 1024 are supported");
+  if (!(spec.temperature >= 0.01f && spec.temperature <= 100.0f))
+    throw std::invalid_argument("a temperature of " + std::to_string(spec.temperature) +
+                                "; 0.01 to 100 are supported");
   bool same_size = spec.width == spec.output_width && spec.height == spec.output_height;
   if (!columns != !rows || (!columns && !spec.bilinear && !same_size))
     throw std::invalid_argument("columns and rows of the output are missing");

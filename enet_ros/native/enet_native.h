@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ENET_NATIVE_VERSION 1 /* raised by each incompatible change of this file */
+#define ENET_NATIVE_VERSION 2 /* raised by each incompatible change of this file */
 
 #if defined(__GNUC__)
 #define ENET_API __attribute__((visibility("default")))
@@ -30,6 +30,8 @@ typedef struct {
   int32_t threads;                     /* at least 1 */
   int32_t bilinear;                    /* 0: predictions are picked by columns and rows;
                                           1: logits are interpolated to the output size */
+  float temperature;                   /* divides the logits before the softmax of the confidence,
+                                          0.01 to 100 */
 } EnetSpec;
 
 /* Return ENET_NATIVE_VERSION of the library. */
@@ -51,7 +53,7 @@ ENET_API EnetNetwork* enet_create(const char* variant, const EnetSpec* spec, con
 /* Segment an image.
 
    image: RGB bytes (height, width, 3). labels: class ids (output_height, output_width).
-   confidence: 255 times the softmax probability of each label, of the same size, or NULL.
+   confidence: 255 times the probability of each label, of the same size, or NULL.
    Calls on one network must not overlap. Different networks may run at the same time; those with
    equal numbers of threads above one share their threads and take turns. */
 ENET_API void enet_run(EnetNetwork* network, const uint8_t* image, uint8_t* labels,

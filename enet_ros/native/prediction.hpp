@@ -29,12 +29,14 @@ class Prediction {
   void make(const EnetSpec& spec, WeightReader& reader, Arena& arena, const int32_t* columns,
             const int32_t* rows, int height, int quarter) {
     spec_ = spec, columns_ = columns, quarter_ = quarter;
+    inverse_temperature_ = 1 / spec.temperature;
     int classes = spec.classes, padded = round_up(classes, G);
     const float* weights = reader.take(size_t(4) * 16 * classes);
     const float* bias = reader.take(classes);
     weights_ = arena.get<float>(size_t(4) * 16 * padded);
     bias_ = arena.get<float>(padded);
-    for (int n = 0; n < padded; n++) bias_[n] = n < classes ? bias[n] : -FLT_MAX;
+    // Padded classes are below every logit, and finite when divided by the temperature.
+    for (int n = 0; n < padded; n++) bias_[n] = n < classes ? bias[n] : -1e30f;
     for (int phase = 0; phase < 4; phase++)
       for (int k = 0; k < 16; k++)
         for (int n = 0; n < classes; n++)
@@ -101,8 +103,9 @@ class Prediction {
               if constexpr (MODE == Mode::kConfidence) {
                 V total{};
                 for (int n = 0; n < round_up(spec_.classes, G); n++)
-                  total +=
-                      exp_negative<L>(load<float, L>(band.scores + (n * B + b) * L) - best[b]);
+                  total += exp_negative<L>(inverse_temperature_ *
+                                           (load<float, L>(band.scores + (n * B + b) * L) -
+                                            best[b]));
                 confidence |= to_confidence(total) << shift;
               }
             }
@@ -155,7 +158,7 @@ class Prediction {
       for (int n = 0; n < classes; n++) {
         V value = best;
         memcpy(&value, band.values + ptrdiff_t(n) * width + x, count * sizeof(float));
-        total += exp_negative<L>(value - best);
+        total += exp_negative<L>(inverse_temperature_ * (value - best));
       }
       auto bytes = narrow<int32_t, L>(to_confidence(total));
       memcpy(confidence + x, &bytes, count);
@@ -226,6 +229,7 @@ class Prediction {
   EnetSpec spec_;
   const int32_t* columns_ = nullptr;
   int quarter_ = 0;
+  float inverse_temperature_ = 1;
   float *weights_, *bias_;    // [phase][group of classes][channel][class]
   int32_t* first_ = nullptr;  // the first output row that takes row y of the image, or a later one
   float* logits_ = nullptr;
