@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('-V', '--version', action='version', version=f'enet_ros {__version__}')
     commands = parser.add_subparsers(required=True, metavar='COMMAND', title='commands',
                                      prog=parser.prog)
-    for add in (_add_segment, _add_evaluate, _add_train, _add_info, _add_export, _add_import,
-                _add_benchmark, _add_tune, _add_nav2_config):
+    for add in (_add_segment, _add_evaluate, _add_calibrate, _add_train, _add_info, _add_export,
+                _add_import, _add_benchmark, _add_tune, _add_nav2_config):
         add(commands)
     return parser
 
@@ -124,6 +124,11 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group('network')
     group.add_argument('--model', dest='path', default=ModelConfig.path, metavar='MODEL',
                        help=MODEL_HELP)
+    _add_network_settings(group)
+
+
+def _add_network_settings(group: argparse._ActionsContainer) -> None:
+    """Add the options of the runtime and of the network's input size."""
     _add_settings(group, ModelConfig, [item.name for item in fields(ModelConfig)
                                        if item.name != 'path'])
     _add_settings(group, InputConfig, ('width', 'height'))
@@ -181,12 +186,7 @@ def _add_evaluate(commands: Any) -> None:
         'Segment the frames of a split as the node does, and print the scores that the papers '
         'report, measured at the size of the ground truth. With --out, also write report.json, '
         'confusion.png and the frames with the lowest mean IoU.')
-    evaluate.add_argument('--data', default='camvid', metavar='DATA',
-                          help='camvid, cityscapes, sunrgbd, streets (synthetic), or the .yaml '
-                          'file of your own data set')
-    evaluate.add_argument('--root', default='', metavar='FOLDER', help='folder of the data set')
-    evaluate.add_argument('--split', default='val', metavar='SPLIT',
-                          help='part of the data set: train, val or test')
+    _add_split(evaluate)
     evaluate.add_argument('--out', metavar='FOLDER',
                           help='folder for the report; needs matplotlib')
     evaluate.add_argument('--worst', type=int, default=8, metavar='N',
@@ -194,13 +194,20 @@ def _add_evaluate(commands: Any) -> None:
     _add_model(evaluate)
 
 
-def _evaluate(options: argparse.Namespace) -> int:
-    from hashlib import sha256
+def _add_split(command: argparse.ArgumentParser) -> None:
+    """Add the options of the frames of a data set."""
+    command.add_argument('--data', default='camvid', metavar='DATA',
+                         help='camvid, cityscapes, sunrgbd, streets (synthetic), or the .yaml '
+                         'file of your own data set')
+    command.add_argument('--root', default='', metavar='FOLDER', help='folder of the data set')
+    command.add_argument('--split', default='val', metavar='SPLIT',
+                         help='part of the data set: train, val or test')
 
+
+def _evaluate(options: argparse.Namespace) -> int:
     from enet_ros.data.datasets import open_dataset
     from enet_ros.evaluation.evaluate import evaluate_split
     from enet_ros.evaluation.report import ReportFolder, summary, tables
-    from enet_ros.models.checkpoint import resolve
 
     if options.worst < 0:
         raise BadInput(f'worst is {options.worst}; it must be at least 0')
@@ -211,15 +218,74 @@ def _evaluate(options: argparse.Namespace) -> int:
     evaluation = evaluate_split(segmenter, dataset, options.split)
     scores = evaluation.scores()
     print(*tables(scores), '', f'{dataset.name} {options.split}, {len(evaluation.frame_iou)} '
-          f'frames: {summary(scores)}', sep='\n')
+          f'frames: {summary(scores)}',
+          'expected calibration error of the confidence: '
+          f'{evaluation.confidence.expected_calibration_error():.4f}', sep='\n')
     if folder:
-        folder.write(evaluation, dataset.splits[options.split], {
-            'command': options.command, 'model': options.path,
+        folder.write(evaluation, dataset.splits[options.split],
+                     _report_facts(options, segmenter, dataset.name), options.worst)
+        print(f'report, figures and worst frames: {folder.path}')
+    return 0
+
+
+def _report_facts(options: argparse.Namespace, segmenter: 'Segmenter', data: str
+                  ) -> dict[str, object]:
+    """Return what was evaluated and how, as plain data."""
+    from hashlib import sha256
+
+    from enet_ros.models.checkpoint import resolve
+
+    return {'command': options.command, 'model': options.path,
             'model_sha256': sha256(resolve(options.path).read_bytes()).hexdigest(),
             'engine': segmenter.engine.name, 'device': segmenter.engine.name.split()[1],
-            'network_size': segmenter.size, 'data': dataset.name, 'split': options.split,
-        }, options.worst)
-        print(f'report, confusion matrix and worst frames: {folder.path}')
+            'network_size': segmenter.size, 'data': data, 'split': options.split}
+
+
+def _add_calibrate(commands: Any) -> None:
+    calibrate = _add_command(
+        commands, _calibrate, 'calibrate MODEL --out FILE',
+        'fit the confidence of a model to labeled frames',
+        'Write a copy of a model with the temperature at which its confidence predicts best '
+        'whether labels are correct. Labels do not change. Use frames that the model was not '
+        'trained on. Print the calibration error before and after, and what thresholds of the '
+        'confidence do.')
+    calibrate.add_argument('path', metavar='MODEL', help=MODEL_HELP)
+    calibrate.add_argument('--out', required=True, metavar='FILE', help='file to write')
+    _add_split(calibrate)
+    calibrate.add_argument('--report', metavar='FOLDER',
+                           help='folder for calibration.json and a reliability diagram; needs '
+                           'matplotlib')
+    _add_network_settings(calibrate.add_argument_group('network'))
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from enet_ros.data.datasets import open_dataset
+    from enet_ros.evaluation.calibrate import (
+        CalibrationFolder,
+        calibrate,
+        calibrated_spec,
+        summary,
+    )
+    from enet_ros.models import checkpoint
+
+    out = user_path(options.out)
+    if out.exists():
+        raise BadInput(f'{out} exists already; remove it, or name another file with --out')
+    if not out.parent.is_dir():
+        raise BadInput(f'{out} has no folder; create it, or name another file with --out')
+    dataset = open_dataset(options.data, options.root)
+    network, spec = checkpoint.load(options.path)
+    segmenter = _load_segmenter(options)
+    print(_description(options, segmenter))
+    folder = CalibrationFolder(options.report) if options.report else None
+    calibration = calibrate(network, spec, dataset, options.split, segmenter)
+    print(summary(calibration))
+    checkpoint.copy_with_spec(options.path, out, calibrated_spec(
+        spec, calibration, f'{dataset.name} {options.split}'))
+    print(f'{out}: {options.path} with this temperature')
+    if folder:
+        folder.write(calibration, _report_facts(options, segmenter, dataset.name))
+        print(f'report and figure: {folder.path}')
     return 0
 
 

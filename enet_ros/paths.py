@@ -43,11 +43,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 class OutputFolder:
     """A folder for results, created at once so that a bad path fails before the work starts.
 
-    out: path as the user wrote it. Raise BadInput if the folder cannot be created.
+    out: path as the user wrote it. option: the option that names it, for errors. Raise BadInput
+    if the folder cannot be created.
     """
 
-    def __init__(self, out: str | os.PathLike[str]) -> None:
+    def __init__(self, out: str | os.PathLike[str], option: str = '--out') -> None:
         self.path = user_path(out)
+        self.option = option
         self.make()
 
     def make(self, name: str = '') -> Path:
@@ -61,4 +63,5 @@ class OutputFolder:
 
     def not_writable(self, error: OSError) -> BadInput:
         """Return the BadInput that reports an OSError while writing to this folder."""
-        return BadInput(f'cannot write to {self.path}: {error.strerror}; choose another --out')
+        return BadInput(f'cannot write to {self.path}: {error.strerror}; choose another '
+                        f'{self.option}')

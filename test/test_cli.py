@@ -9,6 +9,7 @@ from enet_ros import __version__, cli
 COMMANDS = {
     'segment': ['segment', 'synthetic', '--out', 'results'],
     'evaluate': ['evaluate'],
+    'calibrate': ['calibrate', 'enet_camvid', '--out', 'calibrated.safetensors'],
     'train': ['train'],
     'info': ['info', 'enet_camvid'],
     'export': ['export', 'enet_camvid', '--out', 'model.onnx'],

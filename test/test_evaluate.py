@@ -14,6 +14,7 @@ from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import Dataset
 from enet_ros.data.streets import SyntheticFrames
 from enet_ros.errors import BadInput
+from enet_ros.evaluation.confidence_counts import ConfidenceCounts
 from enet_ros.evaluation.confusion_figure import confusion_figure
 from enet_ros.evaluation.evaluate import Evaluation, evaluate, evaluate_split, require_same_classes
 from enet_ros.evaluation.metrics import ConfusionMatrix
@@ -71,9 +72,18 @@ def test_the_report_has_the_scores_of_the_deployed_network(camvid, tiny_model, t
     assert list(by_frame) == frames.names
     assert list(report['worst'].values()) == sorted(by_frame, key=by_frame.get)[:2]
     assert sorted(file.name for file in out.iterdir()) == [
-        'confusion.png', 'report.json', 'worst_01.png', 'worst_02.png']
+        'confidence.png', 'confusion.png', 'report.json', 'worst_01.png', 'worst_02.png']
     assert cv2.imread(str(out / 'worst_01.png')).shape[1] == 1488
-    assert cv2.imread(str(out / 'confusion.png')).std() > 10
+    for figure in ('confusion.png', 'confidence.png'):
+        assert cv2.imread(str(out / figure)).std() > 10
+
+    counts = ConfidenceCounts(len(CAMVID))
+    counts.counts[:] = report['confidence']
+    assert counts.counts.sum() == matrix.counts.sum()
+    assert counts.counts[1].sum() == np.trace(matrix.counts)
+    error = counts.expected_calibration_error()
+    assert report['expected_calibration_error'] == pytest.approx(error)
+    assert f'expected calibration error of the confidence: {error:.4f}\n' in printed
 
 
 def test_evaluate_and_segment_give_the_same_scores(camvid, tiny_model, tmp_path, capsys):

@@ -21,8 +21,8 @@ LEAST_SHARE = 0.005  # smaller shares get no number
 def require_matplotlib() -> None:
     """Raise BadInput if matplotlib is not installed."""
     if find_spec('matplotlib') is None:
-        raise BadInput('the report (--out) draws the confusion matrix with matplotlib, which is '
-                       "not installed; pip install matplotlib, or 'enet_ros[evaluate]'")
+        raise BadInput('the report has figures, which matplotlib draws, and it is not installed; '
+                       "pip install matplotlib, or 'enet_ros[evaluate]'")
 
 
 def confusion_figure(title: str, matrix: ConfusionMatrix, labels: LabelSet) -> Figure:

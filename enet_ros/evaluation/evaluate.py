@@ -10,6 +10,7 @@ from enet_ros.data.cityscapes import CityscapesFrames
 from enet_ros.data.frames import Dataset, LabeledImage
 from enet_ros.errors import BadInput
 from enet_ros.evaluation.cityscapes_metrics import InstanceCounts
+from enet_ros.evaluation.confidence_counts import ConfidenceCounts
 from enet_ros.evaluation.metrics import ConfusionMatrix
 from enet_ros.evaluation.scores import Scores
 from enet_ros.images.postprocess import scale_labels
@@ -20,13 +21,15 @@ from enet_ros.segmenter import Segmenter
 class Evaluation:
     """Accumulates the accuracy of a Segmenter frame by frame, at the size of the frames' labels.
 
-    matrix is the ConfusionMatrix over all frames, frame_iou the mean IoU of each frame, and
-    instances the InstanceCounts if frames have instances, else None.
+    matrix is the ConfusionMatrix and confidence the ConfidenceCounts over all frames, frame_iou
+    the mean IoU of each frame, and instances the InstanceCounts if frames have instances, else
+    None.
     """
 
     def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
         self.matrix = ConfusionMatrix(len(segmenter.labels))
+        self.confidence = ConfidenceCounts(len(segmenter.labels))
         self.frame_iou: list[float] = []
         self.instances: InstanceCounts | None = None
 
@@ -36,7 +39,8 @@ class Evaluation:
 
         instances (H, W) are ids as in Cityscapes' `*_instanceIds.png`.
         """
-        prediction = self.predict(image, truth.shape)
+        prediction, confidence = self.predict(image, truth.shape)
+        self.confidence.add(truth, prediction, confidence)
         frame = ConfusionMatrix(self.matrix.classes)
         frame.add(truth, prediction)
         self.matrix += frame
@@ -45,11 +49,14 @@ class Evaluation:
             self.instances = self.instances or InstanceCounts()
             self.instances.add(instances, prediction)
 
-    def predict(self, image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Return the predicted class ids of an RGB image, resized to `shape` (H, W)."""
+    def predict(self, image: NDArray[np.uint8], shape: tuple[int, ...]
+                ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return class ids and confidence of an RGB image, resized to `shape` (H, W)."""
         height, width = shape
-        labels = self.segmenter(image, confidence=False).labels
-        return scale_labels(labels, width, height)
+        segmentation = self.segmenter(image)
+        assert segmentation.confidence is not None
+        return (scale_labels(segmentation.labels, width, height),
+                scale_labels(segmentation.confidence, width, height))
 
     def worst(self, count: int) -> list[int]:
         """Return the indices of the `count` frames with the lowest mean IoU, lowest first."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.data.frames import Frames
+from enet_ros.evaluation.confidence_figure import confidence_figure
 from enet_ros.evaluation.confusion_figure import confusion_figure, require_matplotlib
 from enet_ros.evaluation.evaluate import Evaluation
 from enet_ros.evaluation.metrics import mean
@@ -76,15 +77,18 @@ class ReportFolder(OutputFolder):
 
     def write(self, evaluation: Evaluation, frames: Frames, facts: Mapping[str, object],
               worst: int) -> None:
-        """Write report.json, confusion.png and worst_01.png to worst_<worst>.png.
+        """Write report.json, confusion.png, confidence.png and worst_01.png and so on.
 
         frames are those that were evaluated. facts is plain data that report.json repeats; its
-        entries `model`, `data` and `split` are in the title of confusion.png.
+        entries `model`, `data` and `split` are in the titles of the figures. worst: number of
+        frames.
         """
         labels, scores = evaluation.segmenter.labels, evaluation.scores()
         title = f'{facts["model"]} on {facts["data"]} {facts["split"]}, {len(frames)} frames'
-        figure = confusion_figure(f'{title}: mIoU {scores.mean_iou:.4f}', evaluation.matrix,
-                                  labels)
+        figures = {
+            'confusion.png': confusion_figure(f'{title}: mIoU {scores.mean_iou:.4f}',
+                                              evaluation.matrix, labels),
+            'confidence.png': confidence_figure(title, {'confidence': evaluation.confidence})}
         pictures = {}
         for rank, index in enumerate(evaluation.worst(worst), 1):
             file, name = f'worst_{rank:02}.png', frames.names[index]
@@ -93,9 +97,13 @@ class ReportFolder(OutputFolder):
                 f'{name}: mIoU {evaluation.frame_iou[index]:.4f}', evaluation, *frames[index]))
         report = {**facts, 'frames': len(frames), 'scores': scores.to_dict(),
                   'classes': labels.names, 'confusion': evaluation.matrix.counts.tolist(),
+                  'expected_calibration_error':
+                      evaluation.confidence.expected_calibration_error(),
+                  'confidence': evaluation.confidence.counts.tolist(),
                   'worst': pictures, 'frame_iou': dict(zip(frames.names, evaluation.frame_iou))}
         try:
-            figure.savefig(self.path / 'confusion.png', bbox_inches='tight')
+            for file, figure in figures.items():
+                figure.savefig(self.path / file, bbox_inches='tight')
             (self.path / 'report.json').write_text(
                 json_text(report, indent=1) + '\n')
         except OSError as error:
@@ -106,7 +114,7 @@ def frame_picture(title: str, evaluation: Evaluation, image: NDArray[np.uint8],
                   truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Draw a frame's image, ground truth and prediction side by side, RGB (H, W, 3)."""
     labels = evaluation.segmenter.labels
-    prediction = evaluation.predict(image, truth.shape)
+    prediction, _ = evaluation.predict(image, truth.shape)
     row = [('image', image),
            ('ground truth; black is unlabeled', colorize(truth, labels.palette())),
            ('prediction', colorize(prediction, labels.palette()))]

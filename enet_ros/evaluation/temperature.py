@@ -1,0 +1,92 @@
+"""The temperature with which the confidence of a network is closest to its accuracy."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from enet_ros.data.frames import LabeledImages
+from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint import TEMPERATURES, ModelSpec
+from enet_ros.models.network import Network
+
+PRECISION = 1e-4  # relative, of the temperature
+MAX_PASSES = 30
+
+
+class FittedTemperature(NamedTuple):
+    """The temperature, and the mean negative log-likelihood of the pixels before and with it."""
+
+    temperature: float
+    nll_before: float
+    nll_after: float
+
+
+class Likelihood(NamedTuple):
+    """The mean negative log-likelihood of the pixels, and its derivatives by 1 / temperature."""
+
+    nll: float
+    slope: float
+    curvature: float
+
+
+def fit_temperature(network: Network, spec: ModelSpec, frames: LabeledImages
+                    ) -> FittedTemperature:
+    """Return the temperature that minimizes the negative log-likelihood of the true classes.
+
+    It is computed from the logits of the network in float32 over all pixels with a true class.
+    The likelihood is convex in 1 / temperature, so that Newton's method finds its minimum in a few
+    passes over the frames (Guo et al., On Calibration of Modern Neural Networks, 2017).
+
+    frames: images and labels at the size at which the network runs.
+
+    Raise BadInput if no temperature between TEMPERATURES is the minimum.
+    """
+    least, most = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]  # of 1 / temperature
+    inverse = 1 / spec.temperature
+    before = likelihood = _likelihood(network, spec, frames, inverse)
+    for _ in range(MAX_PASSES):
+        if likelihood.slope > 0:
+            most = inverse
+        else:
+            least = inverse
+        following = inverse - likelihood.slope / max(likelihood.curvature, 1e-12)
+        if not least < following < most:
+            following = float(np.sqrt(least * most))
+        if abs(following / inverse - 1) < PRECISION:
+            if TEMPERATURES[0] * 1.01 < 1 / inverse < TEMPERATURES[1] / 1.01:
+                return FittedTemperature(1 / inverse, before.nll, likelihood.nll)
+            break
+        inverse = following
+        likelihood = _likelihood(network, spec, frames, inverse)
+    raise BadInput(f'no temperature from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} fits: the '
+                   "model's labels are all correct, or no better than chance, on these frames; "
+                   'choose frames on which some labels are wrong')
+
+
+@torch.inference_mode()
+def _likelihood(network: Network, spec: ModelSpec, frames: LabeledImages, inverse: float
+                ) -> Likelihood:
+    """Return the likelihood of all labeled pixels at a temperature of 1 / inverse."""
+    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (spec.mean, spec.std))
+    sums, pixels = torch.zeros(3, dtype=torch.float64), 0
+    for index in tqdm(range(len(frames)), 'fit', unit='frame', leave=False, disable=None):
+        image, truth = frames[index]
+        x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255  # (1, 3, H, W)
+        logits = network((x - mean) / std)[0].flatten(1)  # (classes, H W)
+        labels = torch.from_numpy(truth).flatten().long()
+        labeled = labels < len(logits)
+        logits, labels = logits[:, labeled], labels[labeled]  # (classes, N), (N,)
+        logits = logits - logits.amax(0)
+        true = logits.gather(0, labels[None])[0]
+        total = (inverse * logits).logsumexp(0)
+        probability = (inverse * logits - total).exp()
+        expected = (probability * logits).sum(0)
+        variance = (probability * logits ** 2).sum(0) - expected ** 2
+        sums += torch.stack([each.double().sum() for each in (
+            total - inverse * true, expected - true, variance)])
+        pixels += len(labels)
+    if not pixels:
+        raise BadInput('no pixel of the frames has a true class; choose frames with labels')
+    return Likelihood(*(sums / pixels).tolist())
