@@ -113,7 +113,7 @@ def stage_candidates(labels: NDArray[np.uint8], spec: ModelSpec
         ('blending', OTHER):
             lambda frame: (frame * (1 - ALPHA) + color * ALPHA).astype(np.uint8),
         ('masks', OURS):
-            lambda _: [postprocess.class_mask(labels, i, masks[i]) for i in classes],
+            lambda _: [postprocess.class_mask(labels, [i], masks[i]) for i in classes],
         ('masks', OTHER):
             lambda _: [(labels == i).astype(np.uint8) * 255 for i in classes],
     }

@@ -16,16 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enet_ros import __version__
-from enet_ros.config import InputConfig, ModelConfig, Recipe, ReplayConfig, RunConfig
+from enet_ros.config import (
+    InputConfig,
+    LabelSpaceConfig,
+    ModelConfig,
+    Recipe,
+    ReplayConfig,
+    RunConfig,
+)
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
-from enet_ros.paths import user_path
+from enet_ros.paths import OutputFolder, user_path
 
 if TYPE_CHECKING:
     from enet_ros.segmenter import Segmenter
 
 MODEL_HELP = 'name of a shipped model, or a .safetensors file'
 _METAVARS = {str: 'TEXT', int: 'N', float: 'X'}
+LABEL_SPACE_FORMATS = 'hydra', 'elevation_mapping_cupy'
 INTERRUPTED = 130  # exit code of shells for a command that Ctrl-C stopped
 
 
@@ -62,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar='COMMAND', title='commands',
                                      prog=parser.prog)
     for add in (_add_segment, _add_evaluate, _add_calibrate, _add_train, _add_info, _add_export,
-                _add_import, _add_benchmark, _add_tune, _add_nav2_config):
+                _add_import, _add_benchmark, _add_tune, _add_nav2_config, _add_labelspace):
         add(commands)
     return parser
 
@@ -504,6 +512,64 @@ def _nav2_config(options: argparse.Namespace) -> int:
         return 0
     write_costmap(options.out, text)
     print(f'{options.out}: costs for the {len(labels)} classes of {options.model}')
+    return 0
+
+
+def _add_labelspace(commands: Any) -> None:
+    labelspace = _add_command(
+        commands, _labelspace, 'labelspace [MODEL] --out FOLDER',
+        'write files that tell semantic mappers what label images hold',
+        'Write what Hydra (NAME_label_space.yaml and NAME.csv) and elevation_mapping_cupy '
+        '(elevation_mapping_cupy.yaml) need to read the label images and masks of '
+        'segmentation_node. Give the options groups to palette as the parameters output.* of the '
+        'node.')
+    labelspace.add_argument('model', nargs='?', default=ModelConfig.path, metavar='MODEL',
+                            help=MODEL_HELP)
+    labelspace.add_argument('--out', required=True, metavar='FOLDER', help='folder for the files')
+    labelspace.add_argument('--format', choices=LABEL_SPACE_FORMATS, nargs='+', metavar='NAME',
+                            default=list(LABEL_SPACE_FORMATS),
+                            help=f'files to write, of {", ".join(LABEL_SPACE_FORMATS)}')
+    labelspace.add_argument('--node', default='/segmentation_node', metavar='NAME',
+                            help='full name of the segmentation node')
+    labelspace.add_argument('--channels', nargs='+', default=[], metavar='CLASS',
+                            help='classes or groups that elevation_mapping_cupy maps (default: '
+                            'all)')
+    for kind, meaning in (('dynamic', 'that move (default: people)'),
+                          ('objects', 'that become objects (default: all but ground, moving '
+                           'ones, buildings and the like)'),
+                          ('surfaces', 'of ground (default: drivable and other flat ground)')):
+        labelspace.add_argument(f'--{kind}', nargs='*', metavar='CLASS',
+                                help=f"Hydra's classes or groups {meaning}")
+    _add_settings(labelspace, LabelSpaceConfig)
+
+
+def _labelspace(options: argparse.Namespace) -> int:
+    from enet_ros.freespace.config import ClassesConfig
+    from enet_ros.label_space.elevation_mapping import channels_yaml
+    from enet_ros.label_space.files import read_files
+    from enet_ros.label_space.hydra import HydraKinds, color_csv, label_space_yaml
+    from enet_ros.label_space.space import label_space
+    from enet_ros.labels import topic_name
+    from enet_ros.models.checkpoint import read_spec
+
+    config = LabelSpaceConfig(**{item.name: getattr(options, item.name)
+                                 for item in fields(LabelSpaceConfig)})
+    space = label_space(read_spec(options.model).labels, read_files(config))
+    texts = {}
+    if 'hydra' in options.format:
+        name = topic_name(space.name) or 'labels'
+        kinds = HydraKinds(options.dynamic, options.objects, options.surfaces)
+        texts[f'{name}_label_space.yaml'] = label_space_yaml(space, kinds,
+                                                             ClassesConfig().default_flat)
+        texts[f'{name}.csv'] = color_csv(space)
+    if 'elevation_mapping_cupy' in options.format:
+        texts['elevation_mapping_cupy.yaml'] = channels_yaml(space, options.channels,
+                                                             options.node)
+    folder = OutputFolder(options.out)
+    for file, text in texts.items():
+        folder.write_text(file, text)
+    print(f'{folder.path}: {", ".join(texts)} for the {len(space.values)} '
+          f'{"groups" if space.kind == "groups" else "classes"} of {options.model}')
     return 0
 
 

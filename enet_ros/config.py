@@ -126,7 +126,28 @@ class InputConfig:
 
 
 @dataclass(frozen=True)
-class OutputConfig:
+class LabelSpaceConfig:
+    """The values and colors of the label images, and the groups of classes."""
+
+    groups: str = setting('', 'YAML file of groups of classes, each with a mask topic: lines such '
+                          "as 'vehicle: [Car, Bicyclist]'; empty: none")
+    label_ids: str = setting('classes', 'what the label images hold: classes (ids of the model), '
+                             'groups (positions in the file groups) or mapped (ids of the file '
+                             'label_table)', choices=('classes', 'groups', 'mapped'))
+    label_table: str = setting('', 'YAML file for label_ids mapped: ids (class: id), void (id '
+                               'without a class, 255 by default) and encoding (mono8 or 16SC1)')
+    palette: str = setting('', 'CSV file of colors with the columns name,r,g,b,a,id, as Hydra has '
+                           'them; empty: the colors of the model')
+
+    def __post_init__(self) -> None:
+        check(self)
+        for ids, name in (('groups', 'groups'), ('mapped', 'label_table')):
+            require(self.label_ids != ids or getattr(self, name), 'label_ids', ids,
+                    f'it needs a file; name it in {name}')
+
+
+@dataclass(frozen=True)
+class OutputConfig(LabelSpaceConfig):
     """The published images."""
 
     classes: tuple[str, ...] = setting((), 'names of the classes with a mask topic; empty: all')
@@ -136,11 +157,11 @@ class OutputConfig:
                           'interpolates class scores and needs a size other than input',
                           choices=FILTERS)
     confidence_threshold: float = setting(
-        0.0, 'probability of the predicted class below which the label is 255 (no class)',
-        minimum=0.0, maximum=1.0, live=True)
+        0.0, 'probability of the predicted class below which the label is 255 (no class), or void '
+        'in label_table', minimum=0.0, maximum=1.0, live=True)
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if self.size not in ('input', 'network'):
             try:
                 parse_size(self.size)

@@ -12,6 +12,12 @@ from enet_ros.errors import BadInput
 UNLABELED = 255
 
 
+def topic_name(name: str) -> str:
+    """Return a name in lower snake case, as in topic names: SignSymbol -> sign_symbol."""
+    words = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name)
+    return re.sub(r'[^a-z0-9]+', '_', words.lower()).strip('_')
+
+
 @dataclass(frozen=True)
 class LabelClass:
     """A class.
@@ -26,9 +32,8 @@ class LabelClass:
 
     @property
     def topic_name(self) -> str:
-        """Return the name in lower snake case, as in topic names: SignSymbol -> sign_symbol."""
-        words = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', self.name)
-        return re.sub(r'[^a-z0-9]+', '_', words.lower()).strip('_')
+        """Return the name as in topic names."""
+        return topic_name(self.name)
 
 
 @dataclass(frozen=True)

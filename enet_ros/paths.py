@@ -61,6 +61,13 @@ class OutputFolder:
             raise self.not_writable(error) from error
         return folder
 
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file, all of it or nothing; raise BadInput if it cannot be written."""
+        try:
+            write_atomically(self.path / name, text.encode())
+        except OSError as error:
+            raise self.not_writable(error) from error
+
     def not_writable(self, error: OSError) -> BadInput:
         """Return the BadInput that reports an OSError while writing to this folder."""
         return BadInput(f'cannot write to {self.path}: {error.strerror}; choose another '

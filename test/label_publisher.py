@@ -15,6 +15,7 @@ from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.config import FreeSpaceConfig
 from enet_ros.freespace.estimator import FreeSpaceEstimator
 from enet_ros.freespace.pose import Pose
+from enet_ros.label_space.space import class_space
 from enet_ros.ros.convert import array_to_image
 from enet_ros.ros.messages import label_map
 
@@ -68,7 +69,7 @@ class LabelPublisher:
     def announce(self, labels=YARD):
         """Publish the label map."""
         stamp = self.probe.node.get_clock().now().to_msg()
-        self.publishers['label_map'].publish(label_map(labels, 'made', stamp))
+        self.publishers['label_map'].publish(label_map(class_space(labels), 'made', stamp))
 
     def wait_for_node(self):
         for topic in self.publishers.keys() & {'label', 'camera_info', 'label_map'}:

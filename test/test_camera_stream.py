@@ -8,10 +8,12 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 from enet_ros.ros.camera_stream import CameraStream, camera_info_mismatch
+from enet_ros.ros.outputs import segmentation_outputs
 
 
 def camera_of(node, masks=None):
-    return CameraStream(node, '', masks or {}, lambda: 0.0, read_config=None, on_frame=None)
+    return CameraStream(node, '', segmentation_outputs(masks or {}), lambda: 0.0,
+                        read_config=None, on_frame=None)
 
 
 @pytest.mark.parametrize('transport, remaps, topic', [

@@ -17,6 +17,7 @@ COMMANDS = {
     'benchmark': ['benchmark'],
     'tune': ['tune'],
     'nav2-config': ['nav2-config'],
+    'labelspace': ['labelspace', '--out', 'labels'],
 }
 
 

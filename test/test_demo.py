@@ -17,6 +17,7 @@ from std_msgs.msg import Header
 
 from enet_ros.data.streets import SyntheticFrames
 from enet_ros.images.postprocess import class_mask, colorize, overlay
+from enet_ros.label_space.space import class_space
 from enet_ros.labels import CAMVID
 from enet_ros.ros.convert import array_to_image
 from enet_ros.ros.demo.checks import faults
@@ -98,13 +99,13 @@ def frame_messages():
                'timing': FrameTiming(header=header)}
     for class_id, label in enumerate(CAMVID.classes):
         outputs[f'mask/{label.topic_name}'] = array_to_image(
-            class_mask(labels, class_id), 'mono8', header)
+            class_mask(labels, [class_id]), 'mono8', header)
     return {'image': array_to_image(image, 'bgr8', header)}, outputs
 
 
 @pytest.fixture
 def labels():
-    return label_set(label_map_message(CAMVID, 'model', Header().stamp))
+    return label_set(label_map_message(class_space(CAMVID), 'model', Header().stamp))
 
 
 def test_correct_outputs_have_no_faults(labels):

@@ -39,7 +39,7 @@ def test_names_that_are_not_valid_topics_are_rejected(name):
     for chosen in ((), ('Road', name)):
         with pytest.raises(BadInput, match=f'output.classes: {name!r} would .* rename it'):
             mask_topics(labels, chosen)
-    assert mask_topics(labels, ('Road',)) == {'road': 0}
+    assert mask_topics(labels, ('Road',)) == {'road': (0,)}
 
 
 @pytest.mark.parametrize('labels', LABEL_SETS.values(), ids=LABEL_SETS)

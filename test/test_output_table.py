@@ -22,7 +22,8 @@ TABLES = {
 def test_every_entry_is_advertised_with_its_type_and_qos(local_node, table):
     node = local_node(LifecycleNode)
     if table == 'segmentation':
-        CameraStream(node, '', MASKS, lambda: 0.0, read_config=None, on_frame=None)
+        CameraStream(node, '', segmentation_outputs(MASKS), lambda: 0.0, read_config=None,
+                     on_frame=None)
     else:
         LabelStream(node, lambda: 0.0, read_config=None, on_frame=None)
     publishers = {each.topic_name: each for each in node.publishers}

@@ -74,7 +74,7 @@ def test_pixels_without_a_class_are_black():
 @pytest.mark.parametrize('class_id', [0, 3, 255])
 def test_class_mask(class_id):
     labels = some_labels(41, 30)
-    assert np.array_equal(class_mask(labels, class_id), np.where(labels == class_id, 255, 0))
+    assert np.array_equal(class_mask(labels, [class_id]), np.where(labels == class_id, 255, 0))
 
 
 @pytest.mark.parametrize('alpha', [0.0, 0.3, 0.5, 1.0])
@@ -90,7 +90,7 @@ def test_overlay(alpha):
     (lambda dst: scale_labels(some_labels(8, 6), 20, 10, dst), (10, 20)),
     (lambda dst: colorize(some_labels(20, 10), PALETTE, dst), (10, 20, 3)),
     (lambda dst: overlay(noise(20, 10), noise(20, 10), 0.5, dst), (10, 20, 3)),
-    (lambda dst: class_mask(some_labels(20, 10), 2, dst), (10, 20))],
+    (lambda dst: class_mask(some_labels(20, 10), [2], dst), (10, 20))],
     ids=['scale_labels', 'colorize', 'overlay', 'class_mask'])
 def test_dst_is_written_only_if_its_shape_fits(make, shape):
     fits = np.zeros(shape, np.uint8)
@@ -104,7 +104,7 @@ def test_dst_is_written_only_if_its_shape_fits(make, shape):
 def draw_all(painter, labels, image, order, alpha, size=None):
     """Return all output images of one frame from a Painter."""
     scaled = painter.scaled(labels, *(size or image.shape[1::-1]))
-    masks = {f'mask/{name}': painter.mask(scaled, class_id) for name, class_id in MASKS.items()}
+    masks = {f'mask/{name}': painter.mask(scaled, [class_id]) for name, class_id in MASKS.items()}
     color = painter.color(scaled)
     return {'label': scaled, 'color': color,
             'overlay': painter.overlay(image, order, color, alpha), **masks}

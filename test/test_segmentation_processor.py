@@ -10,6 +10,7 @@ pytest.importorskip('rclpy', reason='needs ROS 2')
 from sensor_msgs.msg import Image
 
 from enet_ros.config import LatencyConfig, SegmentationConfig
+from enet_ros.label_space.space import class_space
 from enet_ros.labels import CAMVID
 from enet_ros.latency.admission import AdmissionControl
 from enet_ros.latency.size_policy import SizePolicy
@@ -29,8 +30,8 @@ def test_a_changed_budget_takes_effect_on_the_next_frame():
     policy = SizePolicy(SIZES, [10.0, 5.0], clock)
     stream = Stream(clock)
     messages = []
-    processor = SegmentationProcessor(SimpleNamespace(policy=policy, labels=CAMVID), [stream],
-                                      SimpleNamespace(info=messages.append))
+    processor = SegmentationProcessor(SimpleNamespace(policy=policy), class_space(CAMVID),
+                                      [stream], SimpleNamespace(info=messages.append))
 
     def prepare(budget_ms):
         config = SegmentationConfig(latency=LatencyConfig(budget_ms=budget_ms, adaptive=True))

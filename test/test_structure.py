@@ -18,6 +18,7 @@ LAYERS = [
     ['errors', 'json_data', 'yaml_data', 'logger'],
     ['paths'],
     ['labels', 'label_yaml', 'config', 'timing'],
+    ['label_space'],
     ['models'],
     ['freespace'],
     ['synthetic'],

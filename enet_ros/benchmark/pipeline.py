@@ -40,7 +40,7 @@ def pipeline_candidates(network: Network, spec: ModelSpec, engine: str, threads:
         height, width = image.shape[:2]
         labels = painter.scaled(prediction, width, height)
         for class_id in range(len(spec.labels)):
-            painter.mask(labels, class_id)
+            painter.mask(labels, [class_id])
         painter.overlay(image, 'bgr', painter.color(labels), ALPHA)
         return labels
 

@@ -5,7 +5,8 @@ or if it is None, the result is a new array.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -41,10 +42,19 @@ def overlay(image: NDArray[np.uint8], color: NDArray[np.uint8], alpha: float,
     return cv2.addWeighted(color, alpha, image, 1.0 - alpha, 0.0, dst)
 
 
-def class_mask(labels: NDArray[np.uint8], class_id: int,
+def class_mask(labels: NDArray[np.uint8], class_ids: Sequence[int],
                dst: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-    """Return 255 where a label image, uint8 (H, W), shows the class and 0 elsewhere."""
-    return cv2.compare(labels, class_id, cv2.CMP_EQ, dst)
+    """Return 255 where a label image, uint8 (H, W), shows one of the classes and 0 elsewhere."""
+    if len(class_ids) == 1:
+        return cv2.compare(labels, class_ids[0], cv2.CMP_EQ, dst)
+    return cv2.LUT(labels, _mask_table(tuple(class_ids)), dst)
+
+
+@lru_cache
+def _mask_table(class_ids: tuple[int, ...]) -> NDArray[np.uint8]:
+    table = np.zeros(256, np.uint8)
+    table[list(class_ids)] = 255
+    return table
 
 
 def hide_uncertain(labels: NDArray[np.uint8], confidence: NDArray[np.uint8],
@@ -60,12 +70,14 @@ def hide_uncertain(labels: NDArray[np.uint8], confidence: NDArray[np.uint8],
 class Painter:
     """Draws pictures of label images, each in memory that it reuses for the next frame.
 
-    palette: uint8 (256, 3) BGR. A picture is valid until the method that returned it is called
-    for the next frame.
+    palette: uint8 (256, 3) BGR. values: the published value of each class id, uint8 or int16
+    (256,); None if class ids are published. A picture is valid until the method that returned it
+    is called for the next frame.
     """
 
-    def __init__(self, palette: NDArray[np.uint8]) -> None:
-        self.palette = palette.copy()
+    def __init__(self, palette: NDArray[np.uint8],
+                 values: NDArray[np.integer] | None = None) -> None:
+        self.palette, self._values = palette.copy(), values
         self._pictures: dict[str, NDArray[np.uint8]] = {}
 
     def scaled(self, labels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -74,9 +86,15 @@ class Painter:
             return labels
         return self._draw('scaled', scale_labels, labels, width, height)
 
-    def mask(self, labels: NDArray[np.uint8], class_id: int) -> NDArray[np.uint8]:
-        """Return 255 where a label image shows the class and 0 elsewhere, (H, W)."""
-        return self._draw(f'mask {class_id}', class_mask, labels, class_id)
+    def label(self, labels: NDArray[np.uint8]) -> NDArray[np.integer]:
+        """Return a label image with the published values, uint8 or int16 (H, W)."""
+        if self._values is None:
+            return labels
+        return self._draw('label', cv2.LUT, labels, self._values)
+
+    def mask(self, labels: NDArray[np.uint8], class_ids: Sequence[int]) -> NDArray[np.uint8]:
+        """Return 255 where a label image shows one of the classes and 0 elsewhere, (H, W)."""
+        return self._draw(f'mask {class_ids}', class_mask, labels, class_ids)
 
     def color(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return a label image in the colors of its classes, (H, W, 3) BGR."""

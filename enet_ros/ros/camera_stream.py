@@ -10,7 +10,7 @@ from enet_ros.errors import BadInput
 from enet_ros.ros.convert import compressed_to_array, image_to_array
 from enet_ros.ros.frames import CameraFrame
 from enet_ros.ros.messages import calibration
-from enet_ros.ros.outputs import REPORTS, SegmentedFrame, segmentation_outputs
+from enet_ros.ros.outputs import REPORTS, Output, SegmentedFrame
 from enet_ros.ros.stream import Stream
 
 ASPECT_TOLERANCE = 0.01
@@ -19,15 +19,16 @@ ASPECT_TOLERANCE = 0.01
 class CameraStream(Stream[SegmentedFrame]):
     """Receives the images of a camera and publishes the outputs of the segmentation node.
 
-    masks: {topic name: class id} of the classes that get a mask topic.
+    outputs: the topics made from a segmented image.
     read_config: returns the current parameters.
     on_frame: called in the executor's thread with this stream and each image.
     """
 
-    def __init__(self, node: LifecycleNode, name: str, masks: Mapping[str, int],
-                 clock: Callable[[], float], read_config: Callable[[], SegmentationConfig],
+    def __init__(self, node: LifecycleNode, name: str,
+                 outputs: Mapping[str, Output[SegmentedFrame]], clock: Callable[[], float],
+                 read_config: Callable[[], SegmentationConfig],
                  on_frame: Callable[['CameraStream', CameraFrame], None]) -> None:
-        super().__init__(node, name, clock, 'image', segmentation_outputs(masks), REPORTS)
+        super().__init__(node, name, clock, 'image', outputs, REPORTS)
         self._read_config, self._on_frame = read_config, on_frame
         self._camera_info: CameraInfo | None = None
 

@@ -4,6 +4,7 @@ Pixels are not copied where their layout allows that.
 """
 
 import os
+import sys
 from array import array
 from copy import deepcopy
 
@@ -79,30 +80,32 @@ def _through_cv_bridge(msg: Image) -> NDArray[np.uint8]:
                        f'({" ".join(str(error).split())}); publish one of {known}') from error
 
 
-# The shape of one pixel in the encodings that are published.
-_PIXEL_SHAPES: dict[str, tuple[int, ...]] = {'mono8': (), 'bgr8': (3,), 'rgb8': (3,)}
+# The type and the shape of one pixel in the encodings that are published.
+_PIXELS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
+    'mono8': (np.uint8, ()), '16SC1': (np.int16, ()), 'bgr8': (np.uint8, (3,)),
+    'rgb8': (np.uint8, (3,))}
 
 
-def array_to_image(image: NDArray[np.uint8], encoding: str, header: Header) -> Image:
+def array_to_image(image: NDArray[np.integer], encoding: str, header: Header) -> Image:
     """Return a sensor_msgs/Image with a header; rows are tightly packed.
 
-    image: uint8 (H, W) for mono8, or (H, W, 3) for bgr8 and rgb8; need not be contiguous.
-    Raise BadInput for anything else.
+    image: uint8 (H, W) for mono8, or (H, W, 3) for bgr8 and rgb8; int16 (H, W) for 16SC1. It need
+    not be contiguous. Raise BadInput for anything else.
     """
-    if encoding not in _PIXEL_SHAPES:
+    if encoding not in _PIXELS:
         raise BadInput(f'cannot make an image of encoding {encoding!r}; '
-                       f'use one of {", ".join(_PIXEL_SHAPES)}')
-    pixel = _PIXEL_SHAPES[encoding]
+                       f'use one of {", ".join(_PIXELS)}')
+    dtype, pixel = _PIXELS[encoding]
     fits = image.ndim == 2 + len(pixel) and image.shape[2:] == pixel and image.size
-    if image.dtype != np.uint8 or not fits:
+    if image.dtype != dtype or not fits:
         raise BadInput(f'cannot make a {encoding} image of {image.dtype} {image.shape}; '
-                       f'it must be uint8 (H, W{", 3" if pixel else ""})')
+                       f'it must be {np.dtype(dtype).name} (H, W{", 3" if pixel else ""})')
     height, width = image.shape[:2]
     # rclpy checks bytes and lists element by element, but copies no array.array.
     data = array('B')
-    data.frombytes(np.ascontiguousarray(image).data)
-    return Image(header=header, height=height, width=width, encoding=encoding, is_bigendian=0,
-                 step=len(data) // height, data=data)
+    data.frombytes(np.ascontiguousarray(image).data.cast('B'))
+    return Image(header=header, height=height, width=width, encoding=encoding,
+                 is_bigendian=int(sys.byteorder == 'big'), step=len(data) // height, data=data)
 
 
 def array_to_jpeg(image: NDArray[np.uint8], quality: int, header: Header) -> CompressedImage:

@@ -49,14 +49,14 @@ class FreeSpaceProcessor(FrameProcessor[LabelStream, LabelFrame, FreeSpaceFrame]
         """Build the geometry, which the diagnostics show before anybody subscribes."""
         self.forget()
         self._follow_stamp(frame)
-        label = image_to_plane(frame.message)
+        label = self._label_image(frame)
         self.geometry.get(frame, (label.shape[1], label.shape[0]))
 
     def process(self, stream: LabelStream, frame: LabelFrame, topics: set[str],
                 timer: StageTimer) -> FreeSpaceFrame:
         self._follow_stamp(frame)
         with timer.stage('conversion'):
-            label = image_to_plane(frame.message)
+            label = self._label_image(frame)
             confidence = image_to_plane(frame.confidence) if frame.confidence else None
         with timer.stage('geometry'):
             geometry = self.geometry.get(frame, (label.shape[1], label.shape[0]))
@@ -69,6 +69,11 @@ class FreeSpaceProcessor(FrameProcessor[LabelStream, LabelFrame, FreeSpaceFrame]
             fused_grid = self._fuse(stream, frame, topics, geometry, history, view)
         header = Header(stamp=frame.message.header.stamp, frame_id=frame.config.base_frame)
         return FreeSpaceFrame(header, geometry, view, self._odometry is not None, fused_grid)
+
+    def _label_image(self, frame: LabelFrame) -> NDArray[np.uint8]:
+        """Return the class ids, (H, W); raise BadInput if the image holds other values."""
+        self.geometry.label_set(frame.label_map)  # names the remedy, before the encoding does
+        return image_to_plane(frame.message)
 
     def _follow_stamp(self, frame: LabelFrame) -> None:
         """Forget earlier frames and camera poses if the stamps go back."""

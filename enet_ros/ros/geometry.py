@@ -54,7 +54,7 @@ class GeometryCache:
         config = frame.config
         inputs = GeometryInputs(
             calibration(frame.camera_info), self._pose_source(frame.message.header, config), size,
-            self._label_set(frame.label_map),
+            self.label_set(frame.label_map),
             # Without `fusion`, which the geometry does not depend on.
             FreeSpaceConfig(config.camera, config.classes, config.ground, config.grid,
                             config.scan))
@@ -63,8 +63,8 @@ class GeometryCache:
             self.newest = Geometry(inputs)
         return self.newest
 
-    def _label_set(self, message: LabelMap) -> LabelSet:
-        """Return the LabelSet of a LabelMap message, converted once."""
+    def label_set(self, message: LabelMap) -> LabelSet:
+        """Return the LabelSet of a LabelMap message, converted once; raise BadInput."""
         if self._labels is None or message is not self._label_map:
             self._labels = None
             self._labels = label_set(message)

@@ -2,7 +2,7 @@
 
 from rclpy.lifecycle import LifecycleNode
 
-from enet_ros.labels import LabelSet
+from enet_ros.label_space.space import LabelSpace
 from enet_ros.msg import LabelMap
 from enet_ros.ros import qos
 from enet_ros.ros.messages import label_info, label_info_type, label_map
@@ -13,24 +13,24 @@ class LabelMapPublisher:
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
-        self._published: tuple[LabelSet, str, float] | None = None
+        self._published: tuple[LabelSpace, str, float] | None = None
         types = {'label_map': LabelMap, 'label_info': label_info_type()}
         self._publishers = {
             topic: node.create_lifecycle_publisher(message_type, f'~/{topic}', qos.LATCHED)
             for topic, message_type in types.items() if message_type}
 
-    def publish(self, labels: LabelSet, model: str, threshold: float) -> None:
+    def publish(self, space: LabelSpace, model: str, threshold: float) -> None:
         """Publish what label images mean, unless it was published last.
 
         model: name or file of the model. threshold: of the confidence.
         """
-        if self._published == (labels, model, threshold):
+        if self._published == (space, model, threshold):
             return
-        self._published = labels, model, threshold
+        self._published = space, model, threshold
         stamp = self._node.get_clock().now().to_msg()
-        self._publishers['label_map'].publish(label_map(labels, model, stamp))
+        self._publishers['label_map'].publish(label_map(space, model, stamp))
         if 'label_info' in self._publishers:
-            self._publishers['label_info'].publish(label_info(labels, threshold, stamp))
+            self._publishers['label_info'].publish(label_info(space, threshold, stamp))
 
     def destroy(self) -> None:
         """Destroy the publishers."""

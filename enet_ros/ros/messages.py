@@ -15,33 +15,36 @@ from enet_ros.freespace.camera import Calibration
 from enet_ros.freespace.grid import Grid
 from enet_ros.freespace.points import ContactPoints
 from enet_ros.freespace.scan import Scan
+from enet_ros.label_space.space import LabelSpace
 from enet_ros.labels import UNLABELED, LabelClass, LabelSet
 from enet_ros.msg import ClassInfo, LabelMap
 
 XYZ = [('x', np.float32), ('y', np.float32), ('z', np.float32)]
+LABEL_IDS_REMEDY = ('set output.label_ids of the segmentation node to classes or groups, whose '
+                    'ids count from 0')
 FIELD_TYPES = {np.dtype(np.float32): PointField.FLOAT32, np.dtype(np.uint8): PointField.UINT8}
 
 
-def label_map(labels: LabelSet, model: str, stamp: Time) -> LabelMap:
-    """Return the LabelMap of a model's label set."""
-    message = LabelMap(header=Header(stamp=stamp), model=model, unlabelled_id=UNLABELED)
-    for class_id, label in enumerate(labels.classes):
-        red, green, blue = (channel / 255 for channel in label.color)
+def label_map(space: LabelSpace, model: str, stamp: Time) -> LabelMap:
+    """Return the LabelMap of the values of a model's label images."""
+    message = LabelMap(header=Header(stamp=stamp), model=model, unlabelled_id=space.void)
+    for value in space.values:
+        red, green, blue = (channel / 255 for channel in value.color)
         message.classes.append(ClassInfo(
-            id=class_id, name=label.name, drivable=label.drivable,
+            id=value.id, name=value.name, drivable=value.drivable,
             color=ColorRGBA(r=red, g=green, b=blue, a=1.0)))
     return message
 
 
 def label_set(message: LabelMap) -> LabelSet:
-    """Return the LabelSet of a LabelMap; raise BadInput if it is invalid."""
+    """Return the LabelSet of a LabelMap; raise BadInput if its ids do not count the classes."""
     for index, info in enumerate(message.classes):
         if info.id != index:
             raise BadInput(f'label_map: class {info.name!r} at index {index} has id {info.id}; '
-                           'publish the classes in the order of their ids')
+                           f'{LABEL_IDS_REMEDY}')
     if message.unlabelled_id != UNLABELED:
-        raise BadInput(f'label_map: unlabelled_id is {message.unlabelled_id}; it must be '
-                       f'{UNLABELED}')
+        raise BadInput(f'label_map: unlabelled_id is {message.unlabelled_id}, not {UNLABELED}; '
+                       f'{LABEL_IDS_REMEDY}')
     return LabelSet(message.model, tuple(
         LabelClass(info.name, _rgb(info.color), info.drivable) for info in message.classes))
 
@@ -60,13 +63,13 @@ def label_info_type() -> type | None:
     return LabelInfo
 
 
-def label_info(labels: LabelSet, threshold: float, stamp: Time) -> object:
-    """Return the vision_msgs/LabelInfo of a label set and a confidence threshold."""
+def label_info(space: LabelSpace, threshold: float, stamp: Time) -> object:
+    """Return the vision_msgs/LabelInfo of label images and a confidence threshold."""
     from vision_msgs.msg import LabelInfo, VisionClass
     return LabelInfo(
         header=Header(stamp=stamp), threshold=threshold,
-        class_map=[VisionClass(class_id=class_id, class_name=name)
-                   for class_id, name in enumerate(labels.names)])
+        class_map=[VisionClass(class_id=value.id, class_name=value.name)
+                   for value in space.values])
 
 
 def seconds(stamp: Time) -> float:

@@ -21,7 +21,8 @@ from enet_ros.errors import BadInput
 from enet_ros.freespace.estimator import FreeSpaceEstimate
 from enet_ros.images.encodings import DecodedImage
 from enet_ros.images.postprocess import Painter, scale_labels
-from enet_ros.labels import LabelSet
+from enet_ros.label_space.groups import Groups
+from enet_ros.labels import LabelSet, topic_name
 from enet_ros.msg import FrameTiming
 from enet_ros.ros import messages, qos
 from enet_ros.ros.convert import array_to_image, array_to_jpeg, scale_camera_info
@@ -89,12 +90,13 @@ class SegmentedFrame:
                                     self.overlay_config.alpha)
 
 
-def image_output(encoding: str, draw: Callable[[SegmentedFrame], NDArray[np.uint8]],
+def image_output(encoding: str, draw: Callable[[SegmentedFrame], NDArray[np.integer]],
                  for_people: bool = False,
                  needs_confidence: bool = False) -> Output[SegmentedFrame]:
     """Return the Output that publishes as an Image what `draw` returns.
 
-    draw: returns uint8 (H, W) or (H, W, 3); its time counts as postprocessing.
+    draw: returns uint8 (H, W) or (H, W, 3), or int16 (H, W) for 16SC1; its time counts as
+        postprocessing.
     """
     def make(frame: SegmentedFrame) -> Image:
         with frame.timer.stage('postprocessing'):
@@ -105,8 +107,8 @@ def image_output(encoding: str, draw: Callable[[SegmentedFrame], NDArray[np.uint
                   needs_confidence=needs_confidence)
 
 
-def label(frame: SegmentedFrame) -> NDArray[np.uint8]:
-    return frame.labels
+def label(frame: SegmentedFrame) -> NDArray[np.integer]:
+    return frame.painter.label(frame.labels)
 
 
 def confidence(frame: SegmentedFrame) -> NDArray[np.uint8]:
@@ -114,8 +116,8 @@ def confidence(frame: SegmentedFrame) -> NDArray[np.uint8]:
     return scale_labels(frame.confidence, *frame.size)
 
 
-def mask(frame: SegmentedFrame, class_id: int) -> NDArray[np.uint8]:
-    return frame.painter.mask(frame.labels, class_id)
+def mask(frame: SegmentedFrame, class_ids: Sequence[int]) -> NDArray[np.uint8]:
+    return frame.painter.mask(frame.labels, class_ids)
 
 
 def camera_info(frame: SegmentedFrame) -> CameraInfo | None:
@@ -140,16 +142,17 @@ def compressed_overlay(frame: SegmentedFrame) -> CompressedImage:
     return array_to_jpeg(pixels, frame.overlay_config.jpeg_quality, frame.header)
 
 
-def segmentation_outputs(masks: Mapping[str, int]) -> dict[str, Output[SegmentedFrame]]:
+def segmentation_outputs(masks: Mapping[str, Sequence[int]],
+                         label_encoding: str = 'mono8') -> dict[str, Output[SegmentedFrame]]:
     """Return {topic: Output} of the segmentation node, in the order of publication.
 
-    masks: {topic name: class id} of the classes that get a mask topic.
+    masks: {topic name: ids of its classes}.
     """
     return {
-        'label': image_output('mono8', label),
+        'label': image_output(label_encoding, label),
         'confidence': image_output('mono8', confidence, needs_confidence=True),
-        **{f'mask/{name}': image_output('mono8', partial(mask, class_id=class_id))
-           for name, class_id in masks.items()},
+        **{f'mask/{name}': image_output('mono8', partial(mask, class_ids=class_ids))
+           for name, class_ids in masks.items()},
         'camera_info': Output(CameraInfo, camera_info),
         'color': image_output('bgr8', color, for_people=True),
         'overlay': image_output('bgr8', overlay, for_people=True),
@@ -157,21 +160,40 @@ def segmentation_outputs(masks: Mapping[str, int]) -> dict[str, Output[Segmented
     }
 
 
-def mask_topics(labels: LabelSet, names: Sequence[str]) -> dict[str, int]:
-    """Return {topic name: class id} of the named classes, or of all if `names` is empty."""
-    masks: dict[str, int] = {}
+def mask_topics(labels: LabelSet, names: Sequence[str],
+                groups: Groups | None = None) -> dict[str, tuple[int, ...]]:
+    """Return {topic name: class ids} of the masks of classes and groups; raise BadInput.
+
+    names: of the classes; empty for all. A class and a group may share a topic if both have the
+    same mask.
+    """
+    masks: dict[str, tuple[int, ...]] = {}
+    name_of: dict[str, str] = {}
     for name in names or labels.names:
         class_id = labels.id_of(name)
         topic = labels.classes[class_id].topic_name
-        if not re.match('[a-z]', topic):
-            raise BadInput(f'output.classes: {name!r} would be published as mask/{topic}, but '
-                           'topic names begin with a letter from a to z; leave it out, or rename '
-                           "it in the model's label set")
+        _check_topic(topic, f'output.classes: {name!r}',
+                     "leave it out, or rename it in the model's label set")
         if topic in masks:
-            raise BadInput(f'output.classes: {name!r} and {labels.names[masks[topic]]!r} would '
-                           f'both be published as mask/{topic}; leave one out')
-        masks[topic] = class_id
+            raise BadInput(f'output.classes: {name!r} and {name_of[topic]!r} would both be '
+                           f'published as mask/{topic}; leave one out')
+        masks[topic], name_of[topic] = (class_id,), name
+    group_topics: set[str] = set()
+    for name, class_ids in (groups.class_ids(labels) if groups else {}).items():
+        topic = topic_name(name)
+        _check_topic(topic, f'output.groups: {name!r}', 'rename it')
+        if topic in group_topics or set(masks.get(topic, class_ids)) != set(class_ids):
+            raise BadInput(f'output.groups: {name!r} and {name_of[topic]!r} would both be '
+                           f'published as mask/{topic}, but differ; rename the group')
+        group_topics.add(topic)
+        masks[topic], name_of[topic] = class_ids, name
     return masks
+
+
+def _check_topic(topic: str, what: str, remedy: str) -> None:
+    if not re.match('[a-z]', topic):
+        raise BadInput(f'{what} would be published as mask/{topic}, but topic names begin with a '
+                       f'letter from a to z; {remedy}')
 
 
 # Reports of the segmentation node: published for dropped frames too.

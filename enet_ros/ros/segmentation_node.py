@@ -9,6 +9,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from enet_ros.config import SegmentationConfig
 from enet_ros.errors import BadInput
+from enet_ros.label_space.files import LabelSpaceFiles, read_files
+from enet_ros.label_space.space import LabelSpace, label_space
 from enet_ros.latency.model_pool import ModelPool
 from enet_ros.ros.background_task import BackgroundTask
 from enet_ros.ros.camera_stream import CameraStream
@@ -17,7 +19,7 @@ from enet_ros.ros.frames import CameraFrame
 from enet_ros.ros.label_map_publisher import LabelMapPublisher
 from enet_ros.ros.lifecycle import ManagedNode
 from enet_ros.ros.log_forwarder import LogForwarder
-from enet_ros.ros.outputs import SegmentedFrame, mask_topics
+from enet_ros.ros.outputs import SegmentedFrame, mask_topics, segmentation_outputs
 from enet_ros.ros.pipeline import PipelineResources
 from enet_ros.ros.process import run_nodes
 from enet_ros.ros.segmentation_processor import SegmentationProcessor
@@ -31,6 +33,8 @@ class SegmentationResources(PipelineResources[CameraStream, CameraFrame, Segment
     """The resources of a configured segmentation node."""
 
     pool: ModelPool
+    label_files: LabelSpaceFiles
+    space: LabelSpace
     label_map: LabelMapPublisher
 
 
@@ -54,19 +58,22 @@ class SegmentationNode(ManagedNode[SegmentationConfig, SegmentationResources]):
         log_forwarder.open()
         cleanup.callback(log_forwarder.close)
         clock = self.age_clock()
+        label_files = read_files(config.output)
         pool = BackgroundTask(self, lambda: ModelPool(config, clock)).wait()
-        masks = mask_topics(pool.labels, config.output.classes)
+        space = label_space(pool.labels, label_files)
+        masks = mask_topics(pool.labels, config.output.classes, label_files.groups)
+        outputs = segmentation_outputs(masks, space.encoding)
         label_map = LabelMapPublisher(self)
         cleanup.callback(label_map.destroy)
         streams = []
         for name in config.cameras or ['']:
-            streams.append(CameraStream(self, name, masks, clock, self.parameters.read,
+            streams.append(CameraStream(self, name, outputs, clock, self.parameters.read,
                                         self._receive))
             cleanup.callback(streams[-1].destroy)
-        processor = SegmentationProcessor(pool, streams, self.get_logger())
-        self._show_settings(pool)
+        processor = SegmentationProcessor(pool, space, streams, self.get_logger())
+        self._show_settings(pool, space)
         return SegmentationResources(clock=clock, streams=streams, processor=processor, pool=pool,
-                                     label_map=label_map)
+                                     label_files=label_files, space=space, label_map=label_map)
 
     def _start(self, config: SegmentationConfig, resources: SegmentationResources,
                deactivation: ExitStack) -> None:
@@ -88,8 +95,8 @@ class SegmentationNode(ManagedNode[SegmentationConfig, SegmentationResources]):
 
     def _publish_label_map(self, config: SegmentationConfig,
                            resources: SegmentationResources) -> None:
-        pool = resources.pool
-        resources.label_map.publish(pool.labels, pool.path, config.output.confidence_threshold)
+        resources.label_map.publish(resources.space, resources.pool.path,
+                                    config.output.confidence_threshold)
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self.diagnostics.enabled = request.data
@@ -121,17 +128,20 @@ class SegmentationNode(ManagedNode[SegmentationConfig, SegmentationResources]):
         if pool.labels.names != old.labels.names:
             raise BadInput(f'the classes of {pool.path} are not those in use, which determine '
                            'the topics; clean the node up and configure it')
-        resources.pool = pool
-        resources.processor = SegmentationProcessor(pool, resources.streams, self.get_logger())
+        space = label_space(pool.labels, resources.label_files)
+        resources.pool, resources.space = pool, space
+        resources.processor = SegmentationProcessor(pool, space, resources.streams,
+                                                    self.get_logger())
         self.diagnostics.error = ''
-        self._show_settings(pool)
+        self._show_settings(pool, space)
         if resources.pipeline is not None:  # an inactive node cannot publish
             resources.pipeline.processor = resources.processor
             self._publish_label_map(config, resources)
 
-    def _show_settings(self, pool: ModelPool) -> None:
+    def _show_settings(self, pool: ModelPool, space: LabelSpace) -> None:
         """Log what was requested and what runs, and show it in the diagnostics."""
-        self.diagnostics.settings = settings = pool.summary()
+        settings = {**pool.summary(), 'label ids': space.summary()}
+        self.diagnostics.settings = settings
         self.get_logger().info(', '.join(f'{name}: {value}' for name, value in settings.items()))
 
     def _network_size(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from enet_ros.images.postprocess import Painter, hide_uncertain
+from enet_ros.label_space.space import LabelSpace
 from enet_ros.latency.admission import NO_TIME
 from enet_ros.latency.model_pool import ModelPool
 from enet_ros.ros.camera_stream import CameraStream
@@ -17,15 +18,16 @@ from enet_ros.timing import StageTimer
 class SegmentationProcessor(FrameProcessor[CameraStream, CameraFrame, SegmentedFrame]):
     """Segments camera images, and chooses the size at which the network runs.
 
+    space: the values of the published label images.
     streams: all cameras whose frames will be processed.
     """
 
-    def __init__(self, pool: ModelPool, streams: Sequence[CameraStream],
+    def __init__(self, pool: ModelPool, space: LabelSpace, streams: Sequence[CameraStream],
                  logger: RcutilsLogger) -> None:
         self._pool, self._streams, self._logger = pool, streams, logger
         self._inference = 0.0  # milliseconds of the newest frame
-        palette = pool.labels.palette()[:, ::-1]  # BGR
-        self._painters = {stream: Painter(palette) for stream in streams}
+        palette, values = space.palette()[:, ::-1], space.table()  # BGR
+        self._painters = {stream: Painter(palette, values) for stream in streams}
         for stream in streams:
             stream.admission.reset()
 

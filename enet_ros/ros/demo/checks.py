@@ -77,7 +77,7 @@ def _content(pixels: dict[str, NDArray[np.uint8]], image: NDArray[np.uint8],
         found.append(f'label: id {unknown[0]} is not in the label map')
     for class_id, label_class in enumerate(labels.classes):
         topic = f'mask/{label_class.topic_name}'
-        if not np.array_equal(pixels[topic], class_mask(label, class_id)):
+        if not np.array_equal(pixels[topic], class_mask(label, [class_id])):
             found.append(f'{topic}: is not 255 where label is {class_id} '
                          'and 0 elsewhere')
     if not np.array_equal(pixels['color'], colorize(label, labels.palette()[:, ::-1].copy())):
