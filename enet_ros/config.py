@@ -196,12 +196,22 @@ class AgeConfig:
     budget_ms: float = setting(0.0, 'latency budget in milliseconds: results whose image is '
                                'older are dropped instead of published; 0: no limit',
                                minimum=0.0, maximum=60000.0, live=True)
+    reserve_ms: float = setting(0.0, 'part of budget_ms in milliseconds that is reserved for the '
+                                'transport of results to their subscribers',
+                                minimum=0.0, maximum=60000.0, live=True)
     max_age_ms: float = setting(0.0, 'age in milliseconds above which images are dropped when '
                                 'they arrive; 0: no limit',
                                 minimum=0.0, maximum=60000.0, live=True)
 
     def __post_init__(self) -> None:
         check(self)
+        require(not self.reserve_ms or self.reserve_ms < self.budget_ms, 'reserve_ms',
+                self.reserve_ms, f'it must be less than budget_ms, which is {self.budget_ms:g}')
+
+    @property
+    def publishing_limit_ms(self) -> float:
+        """Return the age up to which results are published, milliseconds; 0 means no limit."""
+        return self.budget_ms - self.reserve_ms
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ def test_invalid_sizes_are_rejected(text):
     (lambda: OutputConfig(confidence_threshold=1.5), 'at most 1.0'),
     (lambda: LatencyConfig(budget_ms=-1.0), 'budget_ms'),
     (lambda: LatencyConfig(adaptive=True), 'adaptive needs a latency budget'),
+    (lambda: LatencyConfig(reserve_ms=5.0), 'reserve_ms is 5.0; it must be less than budget_ms'),
+    (lambda: LatencyConfig(budget_ms=20.0, reserve_ms=20.0), 'which is 20'),
     (lambda: LatencyConfig(sizes=('640x360', 'small')), "sizes: size 'small'"),
     (lambda: LatencyConfig(sizes=('640x360', '640x360')), 'once'),
     (lambda: SegmentationConfig(cameras=('Front',)), "cameras is 'Front'"),

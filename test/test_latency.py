@@ -54,6 +54,18 @@ def test_late_labels_are_withheld_and_reported(active, probe, camera):
     assert timing.within_budget and timing.budget_ms == 60000 and timing.drop_reason == ''
 
 
+def test_time_reserved_for_transport_is_not_available_to_the_node(active, probe, camera):
+    active({'latency.budget_ms': 60000.0, 'latency.reserve_ms': 59999.999}, camera)
+    message = camera.send_until(lambda m: result_of(probe, TIMING, m))
+    timing = result_of(probe, TIMING, message)
+    assert timing.drop_reason in AGE and timing.age_ms < timing.budget_ms == 60000
+    assert not probe.received[LABEL]
+    result = probe.set_parameter(NODE, 'latency.reserve_ms', 60000.0)
+    assert not result.successful and 'must be less than budget_ms' in result.reason
+    assert probe.set_parameter(NODE, 'latency.reserve_ms', 1.0).successful
+    camera.send_until(has_label(probe))
+
+
 def test_images_that_are_too_old_are_dropped_on_arrival(active, probe, camera):
     active({'latency.max_age_ms': 3000.0}, camera)
     camera.send_until(has_label(probe))

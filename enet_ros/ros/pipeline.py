@@ -87,13 +87,13 @@ class FramePipeline(Generic[StreamT, FrameT, ResultT]):
         if not topics:
             return processor.idle(frame)
         processor.prepare(frame)
-        budget = frame.config.latency.budget_ms
+        limit = frame.config.latency.publishing_limit_ms
         timer = StageTimer(time.monotonic)
         report = FrameReport(frame, stages=timer.milliseconds)
         start, real_start = self.clock(), time.monotonic()
         report.age_at_start = frame.age_at(start)
         report.stages['queueing'] = 1e3 * (start - frame.received_at)
-        if reason := admission.before_work(report.age_at_start, budget):
+        if reason := admission.before_work(report.age_at_start, limit):
             return self._drop(stream, report, reason)
         result = processor.process(stream, frame, topics, timer)
         with timer.stage('publishing'):
@@ -103,7 +103,7 @@ class FramePipeline(Generic[StreamT, FrameT, ResultT]):
         report.clock_rate = (ready - start) / (time.monotonic() - real_start)
         report.age = frame.age_at(ready)
         admission.record_work(report.work)
-        if reason := admission.before_publishing(report.age, budget):
+        if reason := admission.before_publishing(report.age, limit):
             return self._drop(stream, report, reason)
         with timer.stage('publishing'):
             stream.publish(messages)

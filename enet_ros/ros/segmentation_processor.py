@@ -33,14 +33,14 @@ class SegmentationProcessor(FrameProcessor[CameraStream, CameraFrame, SegmentedF
 
     def prepare(self, frame: CameraFrame) -> None:
         """Choose the network's size for the frame."""
-        budget, before = frame.config.latency.budget_ms, self._pool.policy.size
-        size = self._pool.policy.choose(budget)
+        latency, before = frame.config.latency, self._pool.policy.size
+        size = self._pool.policy.choose(latency.publishing_limit_ms)
         if size != before:
             for stream in self._streams:
                 stream.admission.reset()
             self._logger.info(f'network size is now {size[0]}x{size[1]} instead of '
                               f'{before[0]}x{before[1]}, to meet the latency budget of '
-                              f'{budget:g} ms')
+                              f'{latency.budget_ms:g} ms')
 
     def process(self, stream: CameraStream, frame: CameraFrame, topics: set[str],
                 timer: StageTimer) -> SegmentedFrame:
