@@ -1,5 +1,6 @@
 import hashlib
 import platform
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -144,3 +145,18 @@ def test_sizes_that_are_too_small_are_rejected(arguments):
 def test_negative_frames_are_rejected():
     with pytest.raises(BadInput, match='count from 0'):
         SyntheticStreet(64, 48).render(-1)
+
+
+def test_the_camera_position_changes_the_view_only():
+    drawn = SyntheticStreet(160, 120, seed=3)
+    low = SyntheticStreet(160, 120, seed=3, camera_height=0.3, camera_pitch=0.2)
+    assert (low.camera.height_m, low.camera.pitch) == (0.3, 0.2)
+    assert replace(low.camera, height_m=drawn.camera.height_m,
+                   pitch=drawn.camera.pitch) == drawn.camera
+    same = SyntheticStreet(160, 120, 3, drawn.camera.height_m, drawn.camera.pitch)
+    assert np.array_equal(same.render(5).image, drawn.render(5).image)
+    assert np.array_equal(low.ground.texture, drawn.ground.texture)
+    assert low.camera_position(9) == drawn.camera_position(9)
+    points = np.random.default_rng(0).uniform((2, -6), (30, 6), (500, 2))
+    assert np.array_equal(low.is_free(5, points), drawn.is_free(5, points))
+    assert not np.array_equal(low.render(5).labels, drawn.render(5).labels)

@@ -38,14 +38,17 @@ def training_streets(size: tuple[int, int], count: int) -> LabeledImages:
 class SyntheticFrames(TorchDataset[LabeledImage]):
     """Rendered frames of synthetic streets with CamVid's classes: a few of each seed.
 
-    width and height are in pixels; first_seed is the seed of the first street.
+    width and height are in pixels; first_seed is the seed of the first street. camera_height and
+    camera_pitch are those of SyntheticStreet.
     """
 
     FRAMES_PER_STREET = 8
     FRAME_STEP = 37  # frames of the drive between two that are rendered
 
-    def __init__(self, width: int, height: int, first_seed: int, count: int) -> None:
+    def __init__(self, width: int, height: int, first_seed: int, count: int,
+                 camera_height: float | None = None, camera_pitch: float | None = None) -> None:
         self.size = width, height
+        self.camera_position = camera_height, camera_pitch
         self.first_seed = first_seed
         self.count = count
         self._street: SyntheticStreet | None = None
@@ -76,7 +79,7 @@ class SyntheticFrames(TorchDataset[LabeledImage]):
             raise IndexError(index)
         seed, number = self._seed_and_number(index)
         if self._street is None or seed != self._street_seed:
-            self._street = SyntheticStreet(*self.size, seed=seed)
+            self._street = SyntheticStreet(*self.size, seed, *self.camera_position)
             self._street_seed = seed
         frame = self._street.render(number)
         return frame.image, frame.labels

@@ -42,7 +42,7 @@ def confidence_figure(title: str, series: Mapping[str, ConfidenceCounts]) -> Fig
     reliability.plot([0, 1], [0, 1], color='0.6', linewidth=1)  # confidence is accuracy
     reliability.set(ylabel='accuracy', xlim=(0, 1), ylim=(0, 1))
     reliability.legend()
-    histogram.set(xlabel='confidence', ylabel='share of pixels')
+    histogram.set(xlabel='confidence', ylabel='share of pixels', yscale='log')
     risk.set(xlabel='pixels that keep their label, percent', ylabel='wrong among these, percent',
              xlim=(0, 100), ylim=(0, None))
     risk.legend()

@@ -4,7 +4,7 @@ The world is flat and the street straight: x along it, y to the left, z up, in m
 follows from the seed and the number of the frame.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,18 +41,25 @@ class SyntheticStreet:
 
     width, height: size of the frames in pixels, at least 32 each.
     seed: selects the street, its light and the camera, 0 or more.
+    camera_height, camera_pitch: meters and rad (positive looks down), in place of those that the
+        seed selects; the street is the same. Objects are flat faces without tops, so that it looks
+        wrong from above the cars, from 1.5 m on.
     """
 
     labels = CAMVID
 
-    def __init__(self, width: int = 640, height: int = 360, seed: int = 0) -> None:
+    def __init__(self, width: int = 640, height: int = 360, seed: int = 0,
+                 camera_height: float | None = None, camera_pitch: float | None = None) -> None:
         if min(width, height) < 32:
             raise BadInput(f'the size of a synthetic street is {width}x{height}; it must be at '
                            'least 32x32 pixels')
         self.seed = seed
         # The order of these lines is part of every street: all draw from one generator.
         rng = np.random.default_rng((seed, 0))
-        self.camera = _random_camera(rng, width, height)
+        camera = _random_camera(rng, width, height)
+        self.camera = replace(
+            camera, height_m=camera.height_m if camera_height is None else camera_height,
+            pitch=camera.pitch if camera_pitch is None else camera_pitch)
         speed = rng.uniform(5, 11)
         self.section = CrossSection(rng)
         density = rng.uniform(0.5, 1.6)
