@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from enet_ros.labels import UNLABELED
@@ -37,12 +38,13 @@ class Crop:
 
     def probabilities(self, probabilities: NDArray[np.float16]) -> NDArray[np.float16]:
         """Return the crop of probabilities (H, W, classes); they are 0 outside the frame."""
-        values = probabilities.astype(np.float32)
+        # torch converts float16 several times as fast as NumPy.
+        values = torch.from_numpy(probabilities).float().numpy()
         # OpenCV warps at most four channels at once.
         parts = [self._warp(values[..., first:first + 4], cv2.INTER_LINEAR, 0)
                  for first in range(0, values.shape[2], 4)]
         parts = [part.reshape(*self.size, -1) for part in parts]
-        return np.concatenate(parts, 2).astype(np.float16)
+        return torch.from_numpy(np.concatenate(parts, 2)).half().numpy()
 
     def _warp(self, layer: AnyArray, interpolation: int, border: int | tuple[int, int, int]
               ) -> AnyArray:
