@@ -2,8 +2,11 @@
 
 import json
 import math
+import os
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +20,7 @@ from enet_ros.errors import BadInput
 from enet_ros.evaluation.calibrate import THRESHOLDS, recommendation, threshold_table
 from enet_ros.evaluation.confidence_counts import ConfidenceCounts
 from enet_ros.evaluation.confidence_figure import confidence_figure
+from enet_ros.evaluation.evaluate import Evaluation
 from enet_ros.evaluation.temperature import _likelihood, fit_temperature
 from enet_ros.images.postprocess import hide_uncertain
 from enet_ros.labels import UNLABELED, LabelClass, LabelSet
@@ -254,3 +258,28 @@ def test_the_figure_shows_the_accuracy_of_each_bin():
     x, y = risk.lines[0].get_data()
     assert (x[0], y[0]) == pytest.approx((100, 12.5))
     assert (x[200], y[200]) == pytest.approx((50, 0))
+
+
+def test_the_benchmark_measures_on_other_data(camvid, tmp_path):
+    model = tmp_path / 'small.safetensors'
+    network, spec = checkpoint.load('enet_camvid')
+    spec = replace(spec, width=160, height=120, temperature=3.0)
+    checkpoint.save(model, network, spec)
+    program = Path(__file__).parents[1] / 'benchmarks/calibration.py'
+    result = subprocess.run(
+        [sys.executable, program, model, '--root', camvid, '--fit', 'camvid', '--measure',
+         'camvid'], capture_output=True, text=True, timeout=300,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))})
+    assert result.returncode == 0, result.stderr
+    (_, one, before), (name, temperature, after) = (
+        line.strip('| ').split(' | ') for line in result.stdout.splitlines()[-2:])
+    assert (one, name) == ('1.000', 'camvid')
+    frames = open_dataset('camvid', camvid).splits['val']
+    for value, error in ((1.0, before), (float(temperature), after)):
+        evaluation = Evaluation(Segmenter(network, replace(spec, temperature=value),
+                                          engine='torch'))
+        for index in range(len(frames)):
+            evaluation.add(*frames[index])
+        assert evaluation.confidence.expected_calibration_error() == pytest.approx(
+            float(error), abs=1e-3)
+    assert float(after) < float(before)
