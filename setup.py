@@ -93,5 +93,5 @@ def shared(*patterns: str) -> list[tuple[str, list[str]]]:
 
 setup(distclass=Package,
       cmdclass={'build_py': BuildPackage, 'bdist_wheel': BuildWheel},
-      data_files=shared('package.xml', 'config/**/*', 'models/**/*'),
+      data_files=shared('package.xml', 'config/**/*', 'models/**/*', 'msg/*'),
       options={'build': {'build_base': build}, 'egg_info': {'egg_base': build}})

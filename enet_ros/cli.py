@@ -9,8 +9,10 @@ import json
 import logging
 import math
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,7 +168,11 @@ def _add_segment(commands: Any) -> None:
     segment.add_argument('source', metavar='SOURCE',
                          help='an image, a folder of images, a video, a rosbag2 (BAG or '
                          'BAG:/topic), the index of a camera, or synthetic')
-    segment.add_argument('--out', required=True, metavar='FOLDER', help='folder for the results')
+    segment.add_argument('--out', required=True, metavar='FOLDER',
+                         help='folder for the results; for a rosbag2 also NAME.mcap, a recording '
+                         'of label, color, overlay, label_map and camera_info')
+    segment.add_argument('--keep-topics', action='store_true',
+                         help='copy the recorded topics into NAME.mcap too')
     segment.add_argument('--frames', type=int, metavar='N', help='stop after N frames')
     segment.add_argument('--seed', type=int, metavar='N', default=ReplayConfig.seed,
                          help='random seed of the synthetic street')
@@ -175,17 +181,42 @@ def _add_segment(commands: Any) -> None:
 
 
 def _segment(options: argparse.Namespace) -> int:
+    from enet_ros.evaluation.segment_bag import segment_bag
     from enet_ros.evaluation.segment_files import print_report, segment_source
+    from enet_ros.images.bag_source import BagSource
+    from enet_ros.images.bag_writer import is_recording
     from enet_ros.images.open_source import open_source
+    from enet_ros.label_space.space import class_space
 
     seed = ReplayConfig(seed=options.seed).seed
     white_level = InputConfig(white_level=options.white_level).white_level
     segmenter = _load_segmenter(options)
     source = open_source(options.source, segmenter.labels, seed=seed, white_level=white_level)
+    if is_recording(options.out) and not isinstance(source, BagSource):
+        raise BadInput(f'{options.source} is not a rosbag2, so it cannot be segmented into the '
+                       f'recording {options.out}; name a folder with --out')
+    if options.keep_topics and not is_recording(options.out):
+        raise BadInput('--keep-topics copies topics into a recording; name one with --out, such '
+                       'as segmented.mcap')
     print(_description(options, segmenter))
-    report = segment_source(segmenter, source, options.out, options.frames)
+    if isinstance(source, BagSource) and is_recording(options.out):
+        with _terminated_as_interrupted():
+            report = segment_bag(segmenter, class_space(segmenter.labels), source, options.out,
+                                 options.path, options.frames, options.keep_topics)
+    else:
+        report = segment_source(segmenter, source, options.out, options.frames)
     print_report(report)
     return report.exit_code
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Raise KeyboardInterrupt for SIGTERM in the with statement, so that files are removed."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _add_evaluate(commands: Any) -> None:

@@ -4,6 +4,7 @@ import itertools
 import cv2
 import numpy as np
 import pytest
+from bags import compressed, from_raw_image, raw, text, write_bag
 from encoded_images import (
     away_from_edges,
     encoded,
@@ -38,54 +39,6 @@ def write_video(path, frames=5):
         writer.write(np.full((48, 64, 3), (number * 40, 0, 200), np.uint8))  # BGR
     writer.release()
     return path
-
-
-def write_bag(path, messages, storage='sqlite3'):
-    """Write (topic, function) pairs; a function returns the message, given the types."""
-    rosbag2 = pytest.importorskip('rosbags.rosbag2')
-    from rosbags.typesys import Stores, get_typestore
-    store = get_typestore(Stores.ROS2_HUMBLE)
-    plugin = getattr(rosbag2.StoragePlugin, storage.upper())
-    links = {}
-    with rosbag2.Writer(path, version=9, storage_plugin=plugin) as bag:
-        for stamp, (topic, make) in enumerate(messages):
-            message = make(store.types)
-            if topic not in links:
-                links[topic] = bag.add_connection(topic, message.__msgtype__, typestore=store)
-            data = store.serialize_cdr(message, message.__msgtype__)
-            bag.write(links[topic], stamp, data)
-    return path
-
-
-def header(types):
-    time = types['builtin_interfaces/msg/Time'](sec=0, nanosec=0)
-    return types['std_msgs/msg/Header'](stamp=time, frame_id='camera')
-
-
-def raw(pixels, encoding, padding=0, cut=0):
-    """Return a function that makes a sensor_msgs/Image of uint8 (H, W) or (H, W, C)."""
-    height, width = pixels.shape[:2]
-    rows = pixels.reshape(height, -1) if pixels.size else pixels
-    data = np.pad(rows, ((0, 0), (0, padding)), constant_values=255).ravel()
-    return lambda types: types['sensor_msgs/msg/Image'](
-        header=header(types), height=height, width=width, encoding=encoding, is_bigendian=0,
-        step=rows.shape[1] + padding, data=data[:data.size - cut])
-
-
-def from_raw_image(raw):
-    """Return a function that makes the sensor_msgs/Image of a RawImage."""
-    return lambda types: types['sensor_msgs/msg/Image'](
-        header=header(types), height=raw.height, width=raw.width, encoding=raw.encoding,
-        is_bigendian=int(raw.is_bigendian), step=raw.step, data=np.frombuffer(raw.data, np.uint8))
-
-
-def compressed(data, form='jpeg'):
-    return lambda types: types['sensor_msgs/msg/CompressedImage'](
-        header=header(types), format=form, data=np.frombuffer(data, np.uint8))
-
-
-def text(types):
-    return types['std_msgs/msg/String'](data='hello')
 
 
 def read_all(source):

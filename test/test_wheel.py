@@ -34,6 +34,8 @@ def test_a_wheel_with_the_native_engine_is_for_one_platform(tmp_path):
     assert '-py3-none-linux_' in name
     assert [file for file in files if '/native/' in file] == ['enet_ros/native/libenet_native.so']
     assert 'enet_ros/cli.py' in files
+    # `enet segment` writes label maps into recordings without ROS.
+    assert any(file.endswith('share/enet_ros/msg/LabelMap.msg') for file in files)
 
 
 @pytest.mark.parametrize('variables, reason', [

@@ -31,6 +31,7 @@ class SegmentReport:
 
     written counts the segmented frames, scored those of them with labels; matrix is the
     ConfusionMatrix over the scored ones. broken holds the reason for each unreadable frame.
+    contents: names of the results.
     """
 
     out: Path
@@ -39,6 +40,7 @@ class SegmentReport:
     written: int = 0
     scored: int = 0
     broken: list[str] = field(default_factory=list)
+    contents: str = 'label, color, overlay'
 
     @property
     def exit_code(self) -> int:
@@ -85,7 +87,7 @@ def segment_source(segmenter: Segmenter, source: Source, out: str | os.PathLike[
 
 def print_report(report: SegmentReport) -> None:
     """Print the number of frames written and skipped, and the scores if there were labels."""
-    print(f'{report.written} frames segmented into {report.out} (label, color, overlay)')
+    print(f'{report.written} frames segmented into {report.out} ({report.contents})')
     if report.scored:
         scores = Scores.of(report.matrix, report.labels)
         print(f'on {report.scored} frames with labels: {summary(scores)}')
