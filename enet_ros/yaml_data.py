@@ -1,8 +1,9 @@
 """Reading of YAML files that users write."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from enet_ros.errors import BadInput
 
@@ -36,10 +37,16 @@ def image_size(value: object, file: Path) -> tuple[int, int]:
                    'at least 32 each, such as [640, 480]')
 
 
-def refuse_unknown(entries: Iterable[object], known: Iterable[str], where: str) -> None:
-    """Raise BadInput for the first key of `entries` that is not among the known keys."""
+def refuse_unknown(entries: Iterable[object], known: Iterable[str], where: str,
+                   renamed: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Raise BadInput for the first key of `entries` that is not among the known keys.
+
+    renamed: known keys by their names in earlier versions.
+    """
     known = list(known)
     for key in entries:
+        if isinstance(key, str) and key in renamed:
+            raise BadInput(f'{where}: entry {key!r} of earlier versions is {renamed[key]!r} now')
         if key not in known:
             raise BadInput(f'{where}: unknown entry {key!r}; known entries are '
                            f'{", ".join(known)}')

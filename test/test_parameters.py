@@ -9,6 +9,7 @@ from rclpy.parameter import Parameter
 
 from enet_ros.config import SegmentationConfig
 from enet_ros.errors import BadInput
+from enet_ros.ros.parameter_names import RENAMED, unknown_parameters
 from enet_ros.ros.parameters import Parameters
 
 
@@ -44,6 +45,26 @@ def test_lists_and_empty_lists(make):
     assert parameters.read().cameras == ('front', 'left')
     assert change(parameters, 'cameras', ['']).successful
     assert parameters.read().cameras == ()
+
+
+def test_names_that_no_node_has():
+    warnings = unknown_parameters([
+        'latency.budget_ms', 'fusion.hit', 'rate_hz', 'use_sim_time',
+        'qos_overrides./clock.subscription.depth',
+        'latency.budjet_ms', 'camera.longest_jump', 'xyzzy'])
+    assert [text.partition(' does not exist and has no effect; ')[::2] for text in warnings] == [
+        ('parameter latency.budjet_ms', 'did you mean latency.budget_ms?'),
+        ('parameter camera.longest_jump', 'it is camera.max_jump now'),
+        ('parameter xyzzy', 'docs/parameters.md lists all parameters')]
+
+
+def test_renamed_parameters_are_those_of_a_node():
+    assert not unknown_parameters(RENAMED.values())
+
+
+def test_a_misspelled_parameter_is_logged(make, capfd):
+    make({'latency.budjet_ms': 50.0})
+    assert 'did you mean latency.budget_ms?' in capfd.readouterr().err
 
 
 @pytest.mark.parametrize('name', ['cameras', 'overlay.alpha', 'model.path'])

@@ -191,6 +191,7 @@ def test_changes_override_the_file(tmp_path):
 
 @pytest.mark.parametrize('text, complaint', [
     ('epoch: 3', "unknown entry 'epoch'"),
+    ('iou_share: 1.0', "entry 'iou_share' of earlier versions is 'iou_weight' now"),
     ('epochs: many', "epochs is 'many'; it must be of type int"),
     ('epochs: 0', 'epochs is 0; it must be at least 1'),
     ('crop: 100', 'crop is 100; it must be a multiple of 8'),

@@ -1,7 +1,7 @@
 """ROS parameters declared from a configuration dataclass, under the same nested names."""
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar, get_origin
 
@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from enet_ros.errors import BadInput
+from enet_ros.ros.parameter_names import leaf_fields, unknown_parameters
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -38,10 +39,13 @@ class Parameters(Generic[ConfigT]):
         self.locked = ''
         self._config_class = config_class
         self._config: ConfigT | None = None  # of the current values
-        self._fields = dict(_leaf_fields(config_class))
+        self._fields = dict(leaf_fields(config_class))
         self._invalid = {name: reason for name, item in self._fields.items()
                          if (reason := self._declare(name, item))}
         node.add_on_set_parameters_callback(self._validate)
+        # rclpy ignores values for parameters that are not declared.
+        for text in unknown_parameters(node._parameter_overrides):
+            node.get_logger().warning(text)
 
     def read(self) -> ConfigT:
         """Return the current values as a frozen config; raise BadInput if one is invalid.
@@ -120,16 +124,6 @@ class Parameters(Generic[ConfigT]):
         converted = {name: _convert(name, value, _base_type(self._fields[name]))
                      for name, value in values.items()}
         return _build_nested(self._config_class, converted)
-
-
-def _leaf_fields(config_class: type['DataclassInstance'],
-                 prefix: str = '') -> Iterator[tuple[str, Field]]:
-    """Yield (dotted name, field) of each setting in nested dataclasses."""
-    for item in fields(config_class):
-        if isinstance(item.type, type) and is_dataclass(item.type):
-            yield from _leaf_fields(item.type, f'{prefix}{item.name}.')
-        else:
-            yield prefix + item.name, item
 
 
 def _build_nested(config_class: type[ConfigT], values: Mapping[str, object],

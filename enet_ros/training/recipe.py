@@ -12,6 +12,8 @@ from enet_ros.paths import share_folder, user_path
 from enet_ros.yaml_data import read_yaml, refuse_unknown
 
 DEFAULT = 'best'
+RENAMED = {'iou_share': 'iou_weight', 'encoder_share': 'encoder_weight', 'drop_out': 'dropout',
+           'normalisation': 'normalization'}
 
 
 def load_recipe(name: str | Path = DEFAULT, changes: Mapping[str, Any] | None = None) -> Recipe:
@@ -48,7 +50,7 @@ def _read(name: str | Path) -> dict[str, Any]:
                        f'{", ".join(recipe_files())}')
     values = read_yaml(path)
     types = get_type_hints(Recipe)
-    refuse_unknown(values, [item.name for item in fields(Recipe)], str(path))
+    refuse_unknown(values, [item.name for item in fields(Recipe)], str(path), RENAMED)
     for key, value in values.items():
         if types[key] is float and type(value) is int:
             values[key] = float(value)
