@@ -173,6 +173,9 @@ def _add_segment(commands: Any) -> None:
                          'of label, color, overlay, label_map and camera_info')
     segment.add_argument('--keep-topics', action='store_true',
                          help='copy the recorded topics into NAME.mcap too')
+    _add_settings(segment.add_argument_group(
+        'labels in NAME.mcap', 'These options are the parameters output.* of the node.'),
+        LabelSpaceConfig)
     segment.add_argument('--frames', type=int, metavar='N', help='stop after N frames')
     segment.add_argument('--seed', type=int, metavar='N', default=ReplayConfig.seed,
                          help='random seed of the synthetic street')
@@ -186,7 +189,8 @@ def _segment(options: argparse.Namespace) -> int:
     from enet_ros.images.bag_source import BagSource
     from enet_ros.images.bag_writer import is_recording
     from enet_ros.images.open_source import open_source
-    from enet_ros.label_space.space import class_space
+    from enet_ros.label_space.files import read_files
+    from enet_ros.label_space.space import label_space
 
     seed = ReplayConfig(seed=options.seed).seed
     white_level = InputConfig(white_level=options.white_level).white_level
@@ -195,18 +199,26 @@ def _segment(options: argparse.Namespace) -> int:
     if is_recording(options.out) and not isinstance(source, BagSource):
         raise BadInput(f'{options.source} is not a rosbag2, so it cannot be segmented into the '
                        f'recording {options.out}; name a folder with --out')
-    if options.keep_topics and not is_recording(options.out):
-        raise BadInput('--keep-topics copies topics into a recording; name one with --out, such '
-                       'as segmented.mcap')
+    labels_config = _label_space_config(options)
+    if not is_recording(options.out) and (options.keep_topics
+                                          or labels_config != LabelSpaceConfig()):
+        raise BadInput('--keep-topics and the options of labels are for recordings; name one '
+                       'with --out, such as segmented.mcap')
+    space = label_space(segmenter.labels, read_files(labels_config))
     print(_description(options, segmenter))
     if isinstance(source, BagSource) and is_recording(options.out):
         with _terminated_as_interrupted():
-            report = segment_bag(segmenter, class_space(segmenter.labels), source, options.out,
+            report = segment_bag(segmenter, space, source, options.out,
                                  options.path, options.frames, options.keep_topics)
     else:
         report = segment_source(segmenter, source, options.out, options.frames)
     print_report(report)
     return report.exit_code
+
+
+def _label_space_config(options: argparse.Namespace) -> LabelSpaceConfig:
+    return LabelSpaceConfig(**{item.name: getattr(options, item.name)
+                               for item in fields(LabelSpaceConfig)})
 
 
 @contextmanager
@@ -524,14 +536,21 @@ def _add_nav2_config(commands: Any) -> None:
                       help='drivable classes (default: those that the model marks)')
     nav2.add_argument('--flat', nargs='+', default=[], metavar='CLASS',
                       help='classes of other flat ground (default: pavement, sidewalk, terrain)')
+    nav2.add_argument('--groups', metavar='FILE',
+                      help='file of groups, for label images in group ids (output.label_ids); '
+                      'the costmap then has groups instead of classes')
 
 
 def _nav2_config(options: argparse.Namespace) -> int:
     from enet_ros.freespace.config import ClassesConfig
     from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml, write_costmap
+    from enet_ros.label_space.groups import read_groups
+    from enet_ros.label_space.space import group_labels
     from enet_ros.models.checkpoint import read_spec
 
     labels = read_spec(options.model).labels
+    if options.groups:
+        labels = group_labels(labels, read_groups(options.groups))
     if options.check:
         names = check_costmap(options.check, labels)
         print(f'{options.check}: the {len(names)} classes of {options.model}, each once')
@@ -583,9 +602,8 @@ def _labelspace(options: argparse.Namespace) -> int:
     from enet_ros.labels import topic_name
     from enet_ros.models.checkpoint import read_spec
 
-    config = LabelSpaceConfig(**{item.name: getattr(options, item.name)
-                                 for item in fields(LabelSpaceConfig)})
-    space = label_space(read_spec(options.model).labels, read_files(config))
+    space = label_space(read_spec(options.model).labels,
+                        read_files(_label_space_config(options)))
     texts = {}
     if 'hydra' in options.format:
         name = topic_name(space.name) or 'labels'

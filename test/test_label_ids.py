@@ -13,6 +13,7 @@ from nav_msgs.msg import OccupancyGrid
 from nodes import LATCHED
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from std_srvs.srv import Trigger
 
 from enet_ros.config import LabelSpaceConfig
 from enet_ros.errors import BadInput
@@ -132,6 +133,16 @@ def test_label_info_has_the_published_ids(start, probe, files, label_ids):
                      label_ids)
     assert [(entry.class_id, entry.class_name) for entry in info.class_map] == [
         (value.id, value.name) for value in space.values]
+
+
+def test_a_reloaded_model_keeps_the_ids(start, probe, camera, files):
+    start({**PARAMETERS, 'output.groups': files['output.groups'], 'output.label_ids': 'groups'})
+    groups, _ = results(probe, camera, 'label')
+    files['output.groups'].unlink()  # the files are read when the node is configured
+    assert probe.call(Trigger, f'{NODE}/reload', Trigger.Request()).success
+    label = result_of(probe, f'{NODE}/label', camera.send_until(
+        lambda m: result_of(probe, f'{NODE}/label', m)))
+    assert set(np.unique(plane(label))) <= {info.id for info in groups.classes} | {UNLABELED}
 
 
 def test_a_bad_file_leaves_the_node_up(start, probe, files):

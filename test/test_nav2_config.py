@@ -89,6 +89,19 @@ def test_surfaces_can_be_set(capsys):
     assert "no class 'road'" in capsys.readouterr().err
 
 
+def test_groups_get_costs_instead_of_classes(tmp_path, capsys):
+    groups = tmp_path / 'groups.yaml'
+    groups.write_text('ground: [Road]\npavement: [Pavement]\nthing: [Car, Pole, Tree]\n')
+    file = tmp_path / 'costmap.yaml'
+    assert main(['nav2-config', '--groups', str(groups), '--out', str(file)]) == 0
+    camera = camera_of(file.read_text())
+    assert [camera[kind]['classes'] for kind in ('drivable', 'flat', 'obstacle')] == [
+        ['ground'], ['pavement'], ['thing']]
+    assert main(['nav2-config', '--groups', str(groups), '--check', str(file)]) == 0
+    assert main(['nav2-config', '--check', str(file)]) == 1
+    assert "class 'ground' is not in label set camvid" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('change, words', [
     (("'Road'", "'road'"), "class 'road' is not in label set camvid"),
     (("'Sky', ", ''), 'no cost for Sky'),

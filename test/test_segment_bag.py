@@ -220,6 +220,36 @@ def test_the_command(tmp_path, tiny_model, bag, capsys):
     assert len(list((tmp_path / 'files' / 'label').iterdir())) == 3
 
 
+def test_the_command_takes_the_parameters_of_the_node(tmp_path, tiny_model, bag):
+    pytest.importorskip('yaml')
+    table = tmp_path / 'table.yaml'
+    table.write_text('encoding: 16SC1\nvoid: -1\nids: {Road: 700, Car: 3}\n')
+    assert command(tiny_model, bag, tmp_path / 'out.mcap', '--label-ids', 'mapped',
+                   '--label-table', str(table)) == 0
+    messages, _ = read_bag(tmp_path / 'out.mcap')
+    by_topic = {topic.rpartition('/')[2]: message for topic, _, message in messages}
+    assert [(each.id, each.name) for each in by_topic['label_map'].classes] == [
+        (700, 'Road'), (3, 'Car')]
+    assert (by_topic['label_map'].unlabelled_id, by_topic['label'].encoding) == (-1, '16SC1')
+    values = np.unique(by_topic['label'].data.view(np.int16))
+    assert by_topic['label'].step == 200 and set(values.tolist()) <= {700, 3, -1}
+
+
+def test_topics_without_a_definition_are_left_out(tmp_path, segmenter, bag, monkeypatch, capsys):
+    source = open_source(bag)
+    connections = [each._replace(msgdef=each.msgdef._replace(data=''), digest='')
+                   for each in source.connections()]
+    unknown = [each._replace(msgtype='my/msg/Text') if each.topic == '/chatter' else each
+               for each in connections]
+    monkeypatch.setattr(source, 'connections', lambda: unknown)
+    segment_bag(segmenter, class_space(CAMVID), source, tmp_path / 'out.mcap', 'made',
+                keep_topics=True)
+    assert '/chatter is not copied: the recording lacks the definition of my/msg/Text' in (
+        capsys.readouterr().err)
+    _, written = read_bag(tmp_path / 'out.mcap')
+    assert written.keys() == RESULTS.keys() | {'/cam/image', '/cam/camera_info'}
+
+
 def test_a_terminated_command_leaves_nothing(tmp_path, tiny_model, bag, capsys, monkeypatch):
     def terminate(segmenter, frame):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -236,7 +266,9 @@ def test_a_terminated_command_leaves_nothing(tmp_path, tiny_model, bag, capsys, 
     ('text', 'x.mcap', [], 'text has no images; its image topics are none; name a recording'),
     ('broken', 'x.mcap', [], 'no image on /cam/image can be decoded; nothing was written'),
     ('synthetic', 'x.mcap', ['--frames', '1'], 'synthetic is not a rosbag2'),
-    ('bag', 'files', ['--keep-topics'], '--keep-topics copies topics into a recording'),
+    ('bag', 'files', ['--keep-topics'], '--keep-topics and the options of labels are for'),
+    ('bag', 'files', ['--palette', 'x'], '--keep-topics and the options of labels are for'),
+    ('bag', 'x.mcap', ['--palette', 'x'], 'cannot read x: No such file'),
     ('bag', 'bag/bag.mcap', [], 'would replace the recording that is read'),
     ('bag', 'folder.mcap', [], 'folder.mcap is a folder; name a file with --out'),
     ('bag', 'file/x.mcap', [], 'cannot write to'),

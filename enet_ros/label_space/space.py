@@ -11,7 +11,7 @@ from enet_ros.label_space.files import LabelSpaceFiles
 from enet_ros.label_space.groups import Groups
 from enet_ros.label_space.id_table import PIXEL_TYPES, IdTable
 from enet_ros.label_space.palette import Palette
-from enet_ros.labels import UNLABELED, LabelSet
+from enet_ros.labels import UNLABELED, LabelClass, LabelSet
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class LabelSpace:
             table[list(value.class_ids)] = value.color
         return table
 
+    def label_set(self) -> LabelSet:
+        """Return the values as a label set, whose ids are the positions of the values."""
+        return LabelSet(self.name, tuple(
+            LabelClass(value.name, value.color, value.drivable) for value in self.values))
+
     def named(self, names: Sequence[str]) -> list[LabelValue]:
         """Return the values with these names; raise BadInput for an unknown one."""
         values = {value.name: value for value in self.values}
@@ -96,6 +101,11 @@ def label_space(labels: LabelSet, files: LabelSpaceFiles) -> LabelSpace:
     else:
         space = class_space(labels)
     return _recolored(space, files.palette) if files.palette else space
+
+
+def group_labels(labels: LabelSet, groups: Groups) -> LabelSet:
+    """Return the groups of a network's classes as a label set; raise BadInput."""
+    return _groups_space(labels, groups).label_set()
 
 
 def class_space(labels: LabelSet) -> LabelSpace:
