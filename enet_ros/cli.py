@@ -31,6 +31,7 @@ from enet_ros.logger import logger
 from enet_ros.paths import OutputFolder, user_path
 
 if TYPE_CHECKING:
+    from enet_ros.label_space.space import LabelSpace
     from enet_ros.segmenter import Segmenter
 
 MODEL_HELP = 'name of a shipped model, or a .safetensors file'
@@ -205,6 +206,7 @@ def _segment(options: argparse.Namespace) -> int:
         raise BadInput('--keep-topics and the options of labels are for recordings; name one '
                        'with --out, such as segmented.mcap')
     space = label_space(segmenter.labels, read_files(labels_config))
+    _warn_of_void(space)
     print(_description(options, segmenter))
     if isinstance(source, BagSource) and is_recording(options.out):
         with _terminated_as_interrupted():
@@ -219,6 +221,11 @@ def _segment(options: argparse.Namespace) -> int:
 def _label_space_config(options: argparse.Namespace) -> LabelSpaceConfig:
     return LabelSpaceConfig(**{item.name: getattr(options, item.name)
                                for item in fields(LabelSpaceConfig)})
+
+
+def _warn_of_void(space: 'LabelSpace') -> None:
+    if warning := space.warning():
+        print(f'enet: {warning}', file=sys.stderr)
 
 
 @contextmanager
@@ -604,6 +611,7 @@ def _labelspace(options: argparse.Namespace) -> int:
 
     space = label_space(read_spec(options.model).labels,
                         read_files(_label_space_config(options)))
+    _warn_of_void(space)
     texts = {}
     if 'hydra' in options.format:
         name = topic_name(space.name) or 'labels'

@@ -145,6 +145,15 @@ def test_a_reloaded_model_keeps_the_ids(start, probe, camera, files):
     assert set(np.unique(plane(label))) <= {info.id for info in groups.classes} | {UNLABELED}
 
 
+def test_classes_in_no_group_are_void_and_named(start, probe, camera, files):
+    files['output.groups'].write_text('ground: [Road]\n')
+    node = start({**PARAMETERS, 'output.groups': files['output.groups'],
+                  'output.label_ids': 'groups'})
+    _, (label, road) = results(probe, camera, 'label', 'mask/road')
+    assert np.array_equal(plane(label), np.where(plane(road) == 255, 0, UNLABELED))
+    assert 'leaves out Sky, Building' in node.output()
+
+
 def test_a_bad_file_leaves_the_node_up(start, probe, files):
     files['output.groups'].write_text('vehicle: [Car, Lorry]\n')
     node = start({**PARAMETERS, 'output.groups': files['output.groups']})

@@ -83,10 +83,15 @@ class LabelSpace:
 
     def summary(self) -> str:
         """Return what ~/label holds, for log and diagnostics."""
-        text = self.kind if not self.file else f'{self.kind} of {self.file}'
-        if self.void_classes:
-            text += f', {self.void} for {", ".join(self.void_classes)}'
-        return text
+        return self.kind if not self.file else f'{self.kind} of {self.file}'
+
+    def warning(self) -> str:
+        """Return which classes are published as void, and the remedy; '' if none."""
+        if not self.void_classes:
+            return ''
+        place = 'a group' if self.kind == 'groups' else 'ids'
+        return (f'{self.file} leaves out {", ".join(self.void_classes)}, which are published as '
+                f'{self.void} (no class); add them to {place} if readers need them')
 
 
 def label_space(labels: LabelSet, files: LabelSpaceFiles) -> LabelSpace:

@@ -143,6 +143,8 @@ class SegmentationNode(ManagedNode[SegmentationConfig, SegmentationResources]):
         settings = {**pool.summary(), 'label ids': space.summary()}
         self.diagnostics.settings = settings
         self.get_logger().info(', '.join(f'{name}: {value}' for name, value in settings.items()))
+        if warning := space.warning():
+            self.get_logger().warning(warning)
 
     def _network_size(self) -> dict[str, str]:
         if self.resources is None:
