@@ -158,7 +158,8 @@ class OutputConfig(LabelSpaceConfig):
                           choices=FILTERS)
     confidence_threshold: float = setting(
         0.0, 'probability of the predicted class below which the label is 255 (no class), or void '
-        'in label_table', minimum=0.0, maximum=1.0, live=True)
+        'in label_table; enet calibrate prints how many pixels values of it keep',
+        minimum=0.0, maximum=1.0, live=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,7 @@ from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import TEMPERATURES, ModelSpec
 from enet_ros.models.network import Network
 
-PRECISION = 1e-4  # relative, of the temperature
+PRECISION = 1e-3  # a last step of Newton's method that is smaller, relative, leaves no error
 MAX_PASSES = 30
 
 
@@ -55,8 +55,8 @@ def fit_temperature(network: Network, spec: ModelSpec, frames: LabeledImages
         if not least < following < most:
             following = float(np.sqrt(least * most))
         if abs(following / inverse - 1) < PRECISION:
-            if TEMPERATURES[0] * 1.01 < 1 / inverse < TEMPERATURES[1] / 1.01:
-                return FittedTemperature(1 / inverse, before.nll, likelihood.nll)
+            if TEMPERATURES[0] * 1.01 < 1 / following < TEMPERATURES[1] / 1.01:
+                return FittedTemperature(1 / following, before.nll, likelihood.nll)
             break
         inverse = following
         likelihood = _likelihood(network, spec, frames, inverse)
