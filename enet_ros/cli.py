@@ -19,6 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from enet_ros import __version__
 from enet_ros.config import (
+    CHANNELS,
+    LAYOUTS,
+    NETWORK_OUTPUTS,
+    RANGES,
     InputConfig,
     LabelSpaceConfig,
     ModelConfig,
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from enet_ros.label_space.space import LabelSpace
     from enet_ros.segmenter import Segmenter
 
-MODEL_HELP = 'name of a shipped model, or a .safetensors file'
+MODEL_HELP = 'name of a shipped model, or a .safetensors or .onnx file'
 _METAVARS = {str: 'TEXT', int: 'N', float: 'X'}
 LABEL_SPACE_FORMATS = 'hydra', 'elevation_mapping_cupy'
 INTERRUPTED = 130  # exit code of shells for a command that Ctrl-C stopped
@@ -326,9 +330,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     )
     from enet_ros.models import checkpoint
 
-    out = user_path(options.out)
-    if out.exists():
-        raise BadInput(f'{out} exists already; remove it, or name another file with --out')
+    out = _new_file(options.out)
     if not out.parent.is_dir():
         raise BadInput(f'{out} has no folder; create it, or name another file with --out')
     dataset = open_dataset(options.data, options.root)
@@ -419,43 +421,101 @@ def _export(options: argparse.Namespace) -> int:
 
 def _add_import(commands: Any) -> None:
     importer = _add_command(
-        commands, _import, 'import FILE --labels LABELS', 'convert a checkpoint of PyTorch-ENet',
-        'Convert an ENet that was trained on RGB in [0, 1] with davidtvs/PyTorch-ENet of March '
-        '2021 or later. No code in the file is run. Weights stay float32, because half precision '
-        'would change predictions.')
+        commands, _import, 'import FILE --labels LABELS',
+        'use an ONNX network, or convert a checkpoint of PyTorch-ENet',
+        'Describe an ONNX network in a YAML file beside it, after running it on a picture; the '
+        'network is then a model of all commands and nodes. Or convert an ENet that was trained '
+        'on RGB in [0, 1] with davidtvs/PyTorch-ENet of March 2021 or later; weights stay '
+        'float32, because half precision would change predictions. No code in the file is run.')
     importer.add_argument('file', metavar='FILE',
-                          help='file of torch.save: a state dict, or a dict with one under '
-                          'state_dict')
+                          help='ONNX file, or file of torch.save: a state dict, or a dict with '
+                          'one under state_dict')
     importer.add_argument('--labels', required=True, metavar='LABELS',
                           help='YAML file with name and classes, each with name, color and '
                           "drivable, in the order of the network's outputs")
     importer.add_argument('--out', metavar='OUT',
-                          help='file to write (default: FILE with the suffix .safetensors, in '
-                          'the current folder)')
-    importer.add_argument('--width', type=int, default=480, metavar='N',
-                          help='width of the network input in pixels')
-    importer.add_argument('--height', type=int, default=360, metavar='N',
-                          help='height of the network input in pixels')
+                          help='file to write (default: FILE with the suffix .yaml, beside an '
+                          'ONNX file; else with the suffix .safetensors, in the current folder)')
+    importer.add_argument('--width', type=int, default=0, metavar='N',
+                          help='width of the network input in pixels, for networks that take any '
+                          '(default: 640 for ONNX networks, else 480)')
+    importer.add_argument('--height', type=int, default=0, metavar='N',
+                          help='height of the network input in pixels (default: 480 for ONNX '
+                          'networks, else 360)')
+    onnx = importer.add_argument_group('ONNX networks', 'What the file does not tell.')
+    onnx.add_argument('--image', metavar='PICTURE',
+                      help='image file to run the network on (default: a synthetic street)')
+    onnx.add_argument('--channels', choices=CHANNELS, default='rgb', help='order of the channels')
+    onnx.add_argument('--range', type=int, choices=RANGES, default=1, help='value of white')
+    for name, default in (('mean', (0.0, 0.0, 0.0)), ('std', (1.0, 1.0, 1.0))):
+        onnx.add_argument(f'--{name}', type=float, nargs=3, default=default, metavar='X',
+                          help=f'{name} of the channels in [0, RANGE], in their order')
+    for name, choices in (('layout', LAYOUTS), ('output', NETWORK_OUTPUTS)):
+        onnx.add_argument(f'--{name}', choices=choices,
+                          help=f'{name} (default: as the network shows)')
+    onnx.add_argument('--stride', type=int, metavar='N',
+                      help='the sides of images are multiples of it, for networks that take any '
+                      'size (default: found out)')
 
 
 def _import(options: argparse.Namespace) -> int:
+    if Path(options.file).is_dir():
+        raise BadInput(f'{options.file} is a folder; name the file to import')
+    if Path(options.file).suffix == '.onnx':
+        return _import_onnx(options)
+    return _import_checkpoint(options)
+
+
+def _import_checkpoint(options: argparse.Namespace) -> int:
     import torch
 
     from enet_ros.label_yaml import read_label_set
     from enet_ros.models.checkpoint import save
     from enet_ros.models.checkpoint_import import import_checkpoint
 
-    if Path(options.file).is_dir():
-        raise BadInput(f'{options.file} is a folder; name the checkpoint to import')
-    out = user_path(options.out or Path(options.file).with_suffix('.safetensors').name)
-    if out.exists():
-        raise BadInput(f'{out} exists already; remove it, or name another file with --out')
+    out = _new_file(options.out or Path(options.file).with_suffix('.safetensors').name)
     labels = read_label_set(options.labels)
-    model, spec = import_checkpoint(options.file, labels, options.width, options.height)
+    model, spec = import_checkpoint(options.file, labels, options.width or 480,
+                                    options.height or 360)
     save(out, model, spec, torch.float32)
     print(f'{out}: ENet for {spec.width}x{spec.height} and the {len(labels)} classes of '
           f'{labels.name}')
     return 0
+
+
+def _import_onnx(options: argparse.Namespace) -> int:
+    from enet_ros.engines.onnx_import import StatedInput, import_network
+    from enet_ros.engines.street_image import street_image
+    from enet_ros.images.contact_sheet import write_sheet
+    from enet_ros.images.files import read_image
+    from enet_ros.models.onnx_network import read_onnx
+    from enet_ros.models.onnx_spec import sidecar, write_onnx_spec
+    from enet_ros.yaml_data import read_yaml
+
+    file, labels = user_path(options.file), user_path(options.labels)
+    out = _new_file(options.out or sidecar(file))
+    picture = _new_file(out.with_suffix('.png'))
+    stated = StatedInput(options.layout, options.channels, options.range, tuple(options.mean),
+                         tuple(options.std), options.output, options.width, options.height,
+                         options.stride)
+    network = read_onnx(file)
+    image = read_image(options.image) if options.image else street_image(1280, 720)
+    imported = import_network(network, read_yaml(labels), labels, stated, image)
+    write_sheet(picture, imported.sheet(file.name))
+    write_onnx_spec(out, imported.spec)
+    print(*imported.facts, f'picture: {imported.shares()}', sep='\n')
+    print(f'{out} describes it; check in {picture} that channels, range, mean and std are right')
+    if out != sidecar(file):
+        print(f'the file is read from {sidecar(file)}')
+    return 0
+
+
+def _new_file(path: str | Path) -> Path:
+    """Return the path of a file to write; raise BadInput if it exists."""
+    out = user_path(path)
+    if out.exists():
+        raise BadInput(f'{out} exists already; remove it, or name another file with --out')
+    return out
 
 
 def _add_benchmark(commands: Any) -> None:
@@ -513,13 +573,13 @@ def _tune(options: argparse.Namespace) -> int:
     from enet_ros.engines.inference_spec import InferenceSpec
     from enet_ros.engines.selection import TUNE_RUNS, tune
     from enet_ros.engines.tuning import table
-    from enet_ros.models import checkpoint
+    from enet_ros.models.loading import load_model
 
     size = InputConfig(width=options.width, height=options.height)
     config = ModelConfig(path=options.model, engine=options.engine, device='cpu',
                          precision=options.precision, threads=options.threads,
                          cache_folder=options.cache_folder)
-    network, spec = checkpoint.load(config.path)
+    network, spec = load_model(config.path)
     inference_spec = InferenceSpec(size.width or spec.width, size.height or spec.height)
     tuning, _ = tune(network, spec, inference_spec, config, runs=TUNE_RUNS,
                      slow_factor=math.inf)
@@ -553,9 +613,9 @@ def _nav2_config(options: argparse.Namespace) -> int:
     from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml, write_costmap
     from enet_ros.label_space.groups import read_groups
     from enet_ros.label_space.space import group_labels
-    from enet_ros.models.checkpoint import read_spec
+    from enet_ros.models.loading import read_model_spec
 
-    labels = read_spec(options.model).labels
+    labels = read_model_spec(options.model).labels
     if options.groups:
         labels = group_labels(labels, read_groups(options.groups))
     if options.check:
@@ -607,9 +667,9 @@ def _labelspace(options: argparse.Namespace) -> int:
     from enet_ros.label_space.hydra import HydraKinds, color_csv, label_space_yaml
     from enet_ros.label_space.space import label_space
     from enet_ros.labels import topic_name
-    from enet_ros.models.checkpoint import read_spec
+    from enet_ros.models.loading import read_model_spec
 
-    space = label_space(read_spec(options.model).labels,
+    space = label_space(read_model_spec(options.model).labels,
                         read_files(_label_space_config(options)))
     _warn_of_void(space)
     texts = {}

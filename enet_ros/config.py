@@ -27,6 +27,12 @@ ENGINES = ('auto', 'torch', 'native', 'openvino', 'onnxruntime', 'tensorrt')
 DEVICES = ('auto', 'cpu', 'cuda')
 PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
 FILTERS = ('nearest', 'linear')
+# What the input and output of an ONNX network can be; range is the value of white.
+LAYOUTS = ('NCHW', 'NHWC')
+CHANNELS = ('rgb', 'bgr')
+DTYPES = ('float32', 'uint8')
+RANGES = (1, 255)
+NETWORK_OUTPUTS = ('logits', 'probabilities', 'labels')
 # Mean and standard deviation of RGB in [0, 1].
 NORMALIZATIONS = {
     'imagenet': ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -82,7 +88,7 @@ def require(condition: object, name: str, value: object, rule: str) -> None:
 class ModelConfig:
     """The network and its runtime."""
 
-    path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors file',
+    path: str = setting('enet_camvid', 'name of a shipped model, or a .safetensors or .onnx file',
                         reloaded=True)
     engine: str = setting('auto', 'runtime of the network; auto selects torch on a GPU, or '
                           'ONNX Runtime if only that supports the GPU, and on a CPU the fastest '

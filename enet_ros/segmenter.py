@@ -22,9 +22,7 @@ from enet_ros.engines.selection import select_engine
 from enet_ros.errors import BadInput
 from enet_ros.images.preprocess import network_input
 from enet_ros.labels import LabelSet
-from enet_ros.models import checkpoint
-from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models.loading import AnyNetwork, AnySpec, load_model
 from enet_ros.timing import StageTimer
 
 
@@ -46,8 +44,8 @@ class Segmentation:
 class Segmenter:
     """Segment images with one network on one engine.
 
-    network: a trained network, in evaluation mode.
-    spec: what its checkpoint says of it.
+    network: a trained network, in evaluation mode, or an ONNX network.
+    spec: what is known of it.
     width, height: input size of the network, pixels; 0 means the model's own. Images of other
         sizes are resized.
     output_size: (width, height) of the predictions, pixels; None means the input size.
@@ -60,7 +58,7 @@ class Segmenter:
     precision that were selected).
     """
 
-    def __init__(self, network: Network, spec: ModelSpec, width: int = 0, height: int = 0,
+    def __init__(self, network: AnyNetwork, spec: AnySpec, width: int = 0, height: int = 0,
                  output_size: tuple[int, int] | None = None, filter: str = 'nearest',
                  clock: Callable[[], float] = time.perf_counter, **settings: Any) -> None:
         self.labels: LabelSet = spec.labels
@@ -74,12 +72,12 @@ class Segmenter:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **settings: Any) -> 'Segmenter':
-        """Load a checkpoint file, or a shipped model by its name, such as 'enet_camvid'.
+        """Load a checkpoint or ONNX file, or a shipped model by its name, such as 'enet_camvid'.
 
         settings: further arguments of Segmenter. Raise BadInput if the file is missing or
         damaged, or this machine does not support the settings.
         """
-        return cls(*checkpoint.load(path), **settings)
+        return cls(*load_model(path), **settings)
 
     def warm_up(self, confidence: bool = False) -> float:
         """Segment a black image twice, so that the first real image takes no longer than others.

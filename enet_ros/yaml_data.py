@@ -1,7 +1,8 @@
 """Reading of YAML files that users write."""
 
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,3 +51,20 @@ def refuse_unknown(entries: Iterable[object], known: Iterable[str], where: str,
         if key not in known:
             raise BadInput(f'{where}: unknown entry {key!r}; known entries are '
                            f'{", ".join(known)}')
+
+
+def choice(value: object, choices: Sequence[str], where: str) -> str:
+    """Return a value that is one of the choices; raise BadInput for others."""
+    if isinstance(value, str) and value in choices:
+        return value
+    raise BadInput(f'{where} is {value!r}; choose one of {", ".join(choices)}')
+
+
+def three_numbers(value: object, where: str, above_zero: bool = False) -> tuple[float, ...]:
+    """Return the numbers of a list of three, one for each channel; raise BadInput for others."""
+    if (isinstance(value, list) and len(value) == 3
+            and all(type(number) in (int, float) and math.isfinite(number) for number in value)
+            and (not above_zero or min(value) > 0)):
+        return tuple(float(number) for number in value)
+    rule = ' above zero' if above_zero else ''
+    raise BadInput(f'{where} is {value!r}; it must be three numbers{rule}, of the channels')

@@ -124,7 +124,7 @@ def test_info_of_a_checkpoint_with_little_metadata(tmp_path):
 
 
 @pytest.mark.parametrize('content, complaint', [
-    (None, 'does not exist; give a .safetensors file or one of enet_camvid'),
+    (None, 'does not exist; give a .safetensors or .onnx file, or one of enet_camvid'),
     (b'no weights', 'is not a complete safetensors file'),
 ])
 def test_invalid_files_are_rejected(tmp_path, capsys, content, complaint):

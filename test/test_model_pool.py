@@ -1,5 +1,6 @@
 """The model pool: sizes and segmenters."""
 
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -18,6 +19,7 @@ from enet_ros.latency.model_pool import ModelPool, network_sizes
 from enet_ros.models.checkpoint import ModelSpec
 
 SPEC = ModelSpec(CAMVID, width=640, height=360)
+STRIDE_32 = replace(SPEC, architecture='segnet')
 
 
 def config(width=0, height=0, **latency):
@@ -33,18 +35,18 @@ def config(width=0, height=0, **latency):
     (config(512, 256, adaptive=True), [(512, 256), (384, 192), (256, 128)]),
     (config(adaptive=True, sizes=('64x48', '96x72', '80x60')), [(96, 72), (80, 60), (64, 48)])])
 def test_network_sizes(settings, sizes):
-    assert network_sizes(settings, SPEC, stride=8) == sizes
+    assert network_sizes(settings, SPEC) == sizes
 
 
 def test_scaled_sizes_are_multiples_of_the_stride():
-    assert network_sizes(config(adaptive=True), SPEC, stride=32) == [
+    assert network_sizes(config(adaptive=True), STRIDE_32) == [
         (640, 360), (480, 256), (320, 192)]
-    assert network_sizes(config(32, 32, adaptive=True), SPEC, stride=32) == [(32, 32)]
+    assert network_sizes(config(32, 32, adaptive=True), STRIDE_32) == [(32, 32)]
 
 
 def test_sizes_set_in_two_places_are_rejected():
     with pytest.raises(BadInput, match='leave the first two at 0, or latency.sizes empty'):
-        network_sizes(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC, stride=8)
+        network_sizes(config(512, 256, adaptive=True, sizes=('320x180',)), SPEC)
 
 
 @pytest.mark.parametrize('output_size', ['input', '50x40'])

@@ -17,11 +17,11 @@ from torch import nn
 
 from enet_ros.config import RunConfig
 from enet_ros.data.unlabeled import UnlabeledFrames
+from enet_ros.engines import onnx_session
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, CITYSCAPES, UNLABELED
 from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.training import teacher_network
 from enet_ros.training.augmentation import random_crop
 from enet_ros.training.loss import distillation_loss
 from enet_ros.training.objective import Objective, TrainingModel
@@ -119,7 +119,7 @@ def halves(size=(48, 64)):
 @pytest.mark.parametrize('runtime', ['onnxruntime', 'openvino'])
 def test_predictions_follow_the_mapping(onnx_file, monkeypatch, runtime):
     pytest.importorskip(runtime)
-    monkeypatch.setattr(teacher_network, 'find_spec', lambda name: name == runtime)
+    monkeypatch.setattr(onnx_session, 'find_spec', lambda name: name == runtime)
     teacher = opened(onnx_file)
     probabilities = teacher.predict(halves())
     assert probabilities.shape == (48, 64, 11) and probabilities.dtype == np.float16
@@ -213,7 +213,7 @@ def test_a_checkpoint_of_other_classes_needs_a_mapping(tmp_path):
     (mapping_text().replace('"bright"', 'off'), 'maps False to .* quote words like off'),
     (mapping_text(size=[48]), r'size is \[48\]; it must be \[width, height\]'),
     (mapping_text(channels='gray'), "channels is 'gray'; choose one of rgb, bgr"),
-    (mapping_text(mean=None), 'mean is None; it must be three numbers, of'),
+    (mapping_text(mean=None), 'mean is None; it must be three numbers, of the channels'),
     (mapping_text(std=[1, 1, 0]), 'it must be three numbers above zero'),
     (mapping_text(output='ids'), "output is 'ids'; choose one of logits, probabilities"),
     (mapping_text(scale=2), "unknown entry 'scale'"),
@@ -280,7 +280,7 @@ def test_predictions_that_are_not_finite_are_refused(tmp_path, value):
 @pytest.mark.parametrize('runtime', ['onnxruntime', 'openvino'])
 def test_a_file_that_is_no_network_is_refused(teacher_copy, monkeypatch, runtime):
     pytest.importorskip(runtime)
-    monkeypatch.setattr(teacher_network, 'find_spec', lambda name: name == runtime)
+    monkeypatch.setattr(onnx_session, 'find_spec', lambda name: name == runtime)
     teacher_copy.write_bytes(b'no network')
     with pytest.raises(BadInput, match='copy.onnx is not an ONNX network that .* export') as error:
         opened(teacher_copy)
@@ -288,7 +288,7 @@ def test_a_file_that_is_no_network_is_refused(teacher_copy, monkeypatch, runtime
 
 
 def test_a_missing_runtime_is_named(onnx_file, monkeypatch):
-    monkeypatch.setattr(teacher_network, 'find_spec', lambda name: None)
+    monkeypatch.setattr(onnx_session, 'find_spec', lambda name: None)
     with pytest.raises(BadInput, match='needs the package onnxruntime or openvino; pip install'):
         opened(onnx_file)
 

@@ -228,7 +228,7 @@ def fakes(monkeypatch, tmp_path):
     for name, replacement in {
             'ENGINE_CLASSES': {name: EngineClass('', '', (), value)
                                for name, value in precisions.items()},
-            'installed_engines': lambda: list(precisions), 'missing_packages': lambda name: [],
+            'engines_for': lambda network: list(precisions), 'missing_packages': lambda name: [],
             'build_engine': fakes.build, 'network_digest': lambda network, spec: 'digest',
             'street_image': lambda width, height: IMAGE}.items():
         monkeypatch.setattr(selection, name, replacement)
@@ -267,9 +267,10 @@ class TestSelection:
         assert fakes.built == [FASTEST]
 
     def test_a_new_engine_is_measured(self, fakes, monkeypatch):
-        monkeypatch.setattr(selection, 'installed_engines', lambda: ['torch', 'openvino'])
+        monkeypatch.setattr(selection, 'engines_for', lambda network: ['torch', 'openvino'])
         assert fakes.select()[0] == Setting('openvino', 'bfloat16')
-        monkeypatch.setattr(selection, 'installed_engines', lambda: list(selection.ENGINE_CLASSES))
+        monkeypatch.setattr(selection, 'engines_for',
+                            lambda network: list(selection.ENGINE_CLASSES))
         assert fakes.select()[0] == FASTEST
 
     def test_a_damaged_file_is_measured_again(self, fakes, caplog):
@@ -418,7 +419,7 @@ def gpu(monkeypatch):
         monkeypatch.setattr(module, 'gpu_name', lambda: 'Orin')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     monkeypatch.setattr(selection, 'build_engine', lambda *arguments: None)
-    monkeypatch.setattr(selection, 'open_settings', lambda config: [])
+    monkeypatch.setattr(selection, 'open_settings', lambda *arguments: [])
 
 
 def selected_for(config):

@@ -14,8 +14,9 @@ from enet_ros.engines.device import gpu_name
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.native_library import LIBRARY
 from enet_ros.errors import BadInput
-from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models.loading import AnyNetwork, AnySpec
+from enet_ros.models.onnx_network import OnnxNetwork
+from enet_ros.models.onnx_spec import OnnxSpec
 
 TENSORRT_LIBRARIES = 'libnvinfer.so.10', 'libnvinfer.so.8'  # the latter on JetPack 5
 
@@ -51,6 +52,7 @@ class EngineClass:
     The module is imported only when the engine is built, because its runtime may be missing.
 
     packages: names for pip.
+    runs_onnx: whether it runs ONNX networks of other programs.
     precisions: those that are measured on a CPU if precision 'auto' is requested; empty if the
         engine itself has one precision for each device.
     """
@@ -59,6 +61,7 @@ class EngineClass:
     name: str
     packages: tuple[str, ...]
     precisions: tuple[str, ...] = ()
+    runs_onnx: bool = False
 
 
 ENGINE_CLASSES = {
@@ -66,30 +69,43 @@ ENGINE_CLASSES = {
     'native': EngineClass('enet_ros.engines.native_engine', 'NativeEngine', (),
                           ('float32', 'float16')),
     'openvino': EngineClass('enet_ros.engines.openvino_engine', 'OpenVinoEngine',
-                            ('openvino', 'onnx'), ('float32', 'bfloat16')),
+                            ('openvino', 'onnx'), ('float32', 'bfloat16'), runs_onnx=True),
     'onnxruntime': EngineClass('enet_ros.engines.onnxruntime_engine', 'OnnxRuntimeEngine',
-                               ('onnxruntime', 'onnx')),
+                               ('onnxruntime', 'onnx'), runs_onnx=True),
     'tensorrt': EngineClass('enet_ros.engines.onnxruntime_engine', 'TensorRtEngine',
-                            ('onnxruntime-gpu', 'onnx')),
+                            ('onnxruntime-gpu', 'onnx'), runs_onnx=True),
 }
 
 
-def build_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+def build_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
                  config: ModelConfig) -> Engine:
     """Build the engine that `config` names, which is not 'auto'.
 
-    Raise BadInput if a package is missing or the engine does not support the settings on this
-    machine; no other engine replaces it.
+    Raise BadInput if a package is missing or the engine does not support the network, its size or
+    the settings on this machine; no other engine replaces it.
     """
     name = config.engine
     engine_class = ENGINE_CLASSES[name]
+    if isinstance(network, OnnxNetwork):
+        assert isinstance(spec, OnnxSpec)
+        if not engine_class.runs_onnx:
+            raise BadInput(f'engine {name} does not run ONNX networks, and the model is '
+                           f'{network.path}; choose engine auto, openvino or onnxruntime')
+        spec.check_size(inference_spec.width, inference_spec.height)
     if missing := missing_packages(name):
+        others = ', '.join(engines_for(network))
         raise BadInput(f'engine {name} needs the package {" and ".join(missing)}; '
-                       f'pip install {" ".join(missing)}, or choose one of '
-                       f'{", ".join(installed_engines())}')
+                       f'pip install {" ".join(missing)}'
+                       f'{others and ", or choose one of "}{others}')
     constructor = getattr(import_module(engine_class.module), engine_class.name)
     engine: Engine = constructor(network, spec, inference_spec, config)
     return engine
+
+
+def engines_for(network: AnyNetwork) -> list[str]:
+    """Return the names of the installed engines that run networks of its kind."""
+    return [name for name in installed_engines()
+            if ENGINE_CLASSES[name].runs_onnx or not isinstance(network, OnnxNetwork)]
 
 
 def installed_engines() -> list[str]:

@@ -7,16 +7,23 @@ import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from enet_ros.engines import graph
+from enet_ros.engines import graph, onnx_network_graph
 from enet_ros.engines.cache import load_or_build
 from enet_ros.engines.graph import InferenceGraph
 from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.onnx_network_graph import check_values, network_graph
 from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.loading import AnyNetwork, AnySpec
 from enet_ros.models.network import Network
+from enet_ros.models.onnx_network import OnnxNetwork
+from enet_ros.models.onnx_spec import OnnxSpec
 
 OPSET = 17
 INPUT, OUTPUTS = 'image', ('labels', 'confidence')
@@ -76,15 +83,39 @@ class _FloatInside(torch.nn.Module):
         return self.inference_graph(image.float())
 
 
-def cached_onnx(folder: Path | None, network: Network, spec: ModelSpec,
+def cached_onnx(folder: Path | None, network: AnyNetwork, spec: AnySpec,
                 inference_spec: InferenceSpec, confidence: bool = False) -> bytes:
-    """Return the result of `to_onnx`, stored in a cache folder."""
+    """Return the ONNX file that an engine runs, whose outputs `read_outputs` reads.
+
+    It is the result of `to_onnx`, stored in a cache folder, or of `network_graph`.
+    """
+    if isinstance(network, OnnxNetwork):
+        assert isinstance(spec, OnnxSpec)
+        return network_graph(network, spec, inference_spec, confidence)
+    assert isinstance(spec, ModelSpec)
     name = f'{graph_digest(network, spec, inference_spec, confidence)}.onnx'
     return load_or_build(folder, name,
                          lambda: to_onnx(network, spec, inference_spec, confidence))
 
 
-def graph_digest(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+def read_outputs(network: AnyNetwork, spec: AnySpec, outputs: Sequence[NDArray[Any]],
+                 confidence: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Return labels and confidence, uint8 (h, w) each, from the outputs of a graph.
+
+    The confidence of a network that predicts labels is 255. Raise BadInput if the predictions of
+    an ONNX network are not valid.
+    """
+    if isinstance(network, OnnxNetwork):
+        assert isinstance(spec, OnnxSpec)
+        *outputs, values = outputs
+        check_values(network, spec, values)
+    labels, *rest = (output[0] for output in outputs)
+    if confidence and not rest:
+        return labels, np.full_like(labels, 255)
+    return labels, rest[0] if rest else None
+
+
+def graph_digest(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
                  *more: object) -> str:
     """Return 24 hexadecimal digits that depend on everything that the graph depends on.
 
@@ -93,13 +124,17 @@ def graph_digest(network: Network, spec: ModelSpec, inference_spec: InferenceSpe
     sha256 = hashlib.sha256(repr((torch.__version__, OPSET, network_digest(network, spec),
                                   spec.temperature, inference_spec, more)).encode())
     models = Path(__file__).parents[1] / 'models'
-    for source in (Path(__file__), Path(graph.__file__), *sorted(models.glob('*.py'))):
+    for source in (Path(__file__), Path(graph.__file__), Path(onnx_network_graph.__file__),
+                   *sorted(models.glob('*.py'))):
         sha256.update(source.read_bytes())
     return sha256.hexdigest()[:24]
 
 
-def network_digest(network: Network, spec: ModelSpec) -> str:
+def network_digest(network: AnyNetwork, spec: AnySpec) -> str:
     """Return hexadecimal digits that depend on weights, architecture and normalization."""
+    if isinstance(network, OnnxNetwork):
+        return hashlib.sha256(repr((network.digest, spec)).encode()).hexdigest()
+    assert isinstance(spec, ModelSpec)
     sha256 = hashlib.sha256(repr((spec.architecture, spec.architecture_options, spec.mean,
                                   spec.std)).encode())
     for name, value in network.state_dict().items():

@@ -13,11 +13,10 @@ from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.device import gpu_name
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.engines.onnx_graph import INPUT, cached_onnx, graph_digest
+from enet_ros.engines.onnx_graph import cached_onnx, graph_digest, read_outputs
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
-from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models.loading import AnyNetwork, AnySpec
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -37,7 +36,7 @@ class _SessionEngine(ABC):
     not start; no other provider replaces it.
     """
 
-    def __init__(self, name: str, provider: str, network: Network, spec: ModelSpec,
+    def __init__(self, name: str, provider: str, network: AnyNetwork, spec: AnySpec,
                  inference_spec: InferenceSpec, config: ModelConfig) -> None:
         _require_provider(provider)
         self.name = name
@@ -52,9 +51,14 @@ class _SessionEngine(ABC):
         confidence = bool(confidence)
         if confidence not in self._sessions:
             self._sessions[confidence] = self._load(confidence)
-        outputs = self._sessions[confidence].run(None, {INPUT: image[None]})
-        labels, *rest = (output[0] for output in outputs)
-        return labels, rest[0] if rest else None
+        session = self._sessions[confidence]
+        try:
+            outputs = session.run(None, {session.get_inputs()[0].name: image[None]})
+        except Exception as error:  # of an ONNX network at a size that it does not take
+            raise BadInput(f'{self.name} cannot run the network: '
+                           f'{" ".join(str(error).split())[-300:]}; choose another network size '
+                           'or engine') from error
+        return read_outputs(self._network, self._spec, outputs, confidence)
 
     @abstractmethod
     def _load(self, confidence: bool) -> 'InferenceSession':
@@ -71,13 +75,13 @@ class OnnxRuntimeEngine(_SessionEngine):
 
     Device 'auto' is cuda if this machine has a GPU and ONNX Runtime the CUDA provider.
 
-    network: the trained network; it is not changed.
-    spec: what the network's checkpoint says of it.
+    network: the network; it is not changed.
+    spec: what is known of it.
     inference_spec: input and output size.
     config: device, precision, threads and cache_folder are used.
     """
 
-    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+    def __init__(self, network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
                  config: ModelConfig) -> None:
         if config.precision not in ('auto', 'float32'):
             raise BadInput('engine onnxruntime supports float32 only, and precision '
@@ -103,7 +107,7 @@ class TensorRtEngine(_SessionEngine):
     the result is stored in the cache folder. Arguments are those of OnnxRuntimeEngine.
     """
 
-    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+    def __init__(self, network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
                  config: ModelConfig) -> None:
         if config.device == 'cpu':
             raise BadInput('engine tensorrt runs on NVIDIA GPUs, and device cpu is requested; '
@@ -170,8 +174,12 @@ def start_session(graph: bytes, providers: list[Provider], threads: int = 0
     try:
         session = onnxruntime.InferenceSession(graph, options, providers, enable_fallback=0)
     except Exception as error:  # each provider has its own exceptions
-        raise BadInput(f'{provider} does not start: {" ".join(str(error).split())}; '
-                       f'{remedy}') from error
+        reason = ' '.join(str(error).split())
+        if provider == PROVIDERS['cpu']:
+            raise BadInput(f'onnxruntime {onnxruntime.__version__} cannot load the network: '
+                           f'{reason[-300:]}; choose another engine, or export the network '
+                           'again') from error
+        raise BadInput(f'{provider} does not start: {reason}; {remedy}') from error
     if session.get_providers()[0] != provider:
         raise BadInput(f'{provider} does not start, for the reason that ONNX Runtime prints; '
                        f'{remedy}')

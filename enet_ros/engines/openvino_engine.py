@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.engines.onnx_graph import cached_onnx
+from enet_ros.engines.onnx_graph import cached_onnx, read_outputs
 from enet_ros.errors import BadInput
-from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models.loading import AnyNetwork, AnySpec
 
 if TYPE_CHECKING:
     from openvino import InferRequest
@@ -25,13 +24,13 @@ class OpenVinoEngine:
     Precision 'auto' is float32. The graphs with and without confidence are each compiled when
     first used.
 
-    network: the trained network; it is not changed.
-    spec: what the network's checkpoint says of it.
+    network: the network; it is not changed.
+    spec: what is known of it.
     inference_spec: input and output size.
     config: device, precision, threads and cache_folder are used.
     """
 
-    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+    def __init__(self, network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
                  config: ModelConfig) -> None:
         if config.device == 'cuda':
             raise BadInput('engine openvino runs on CPUs, and device cuda is requested; choose '
@@ -64,20 +63,28 @@ class OpenVinoEngine:
         request = self._request(bool(confidence))
         # In a thread of OpenVINO: in the caller's thread, an unfortunate alignment of the stack
         # can make the same work take half as long again.
-        request.start_async([image[None]], share_inputs=True)
-        request.wait()
-        labels, *rest = (tensor.data[0] for tensor in request.output_tensors)
-        return labels, rest[0] if rest else None
+        try:
+            request.start_async([image[None]], share_inputs=True)
+            request.wait()
+        except RuntimeError as error:  # of an ONNX network at a size that it does not take
+            raise BadInput(f'{self.name} cannot run the network: {_line(error)}; choose another '
+                           'network size or engine') from error
+        outputs = [tensor.data for tensor in request.output_tensors]
+        return read_outputs(self._network, self._spec, outputs, confidence)
 
     def _request(self, confidence: bool) -> 'InferRequest':
         if confidence not in self._requests:
-            graph = self.core.read_model(cached_onnx(
-                self._cache_folder, self._network, self._spec, self.inference_spec, confidence))
+            graph = cached_onnx(self._cache_folder, self._network, self._spec,
+                                self.inference_spec, confidence)
             try:
-                compiled = self.core.compile_model(graph, 'CPU', self.settings)
+                compiled = self.core.compile_model(self.core.read_model(graph), 'CPU',
+                                                   self.settings)
             except RuntimeError as error:  # as where ONEDNN_MAX_CPU_ISA is too low
-                raise BadInput(f'{self.name} cannot compile the network: '
-                               f'{" ".join(str(error).split())[-300:]}; choose another precision '
-                               'or engine') from error
+                raise BadInput(f'{self.name} cannot compile the network: {_line(error)}; choose '
+                               'another precision or engine') from error
             self._requests[confidence] = compiled.create_infer_request()
         return self._requests[confidence]
+
+
+def _line(error: RuntimeError) -> str:
+    return ' '.join(str(error).split())[-300:]

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
@@ -16,6 +18,7 @@ from enet_ros.engines.engine import (
     ENGINE_CLASSES,
     Engine,
     build_engine,
+    engines_for,
     has_provider,
     installed_engines,
     missing_packages,
@@ -28,10 +31,9 @@ from enet_ros.engines.tuning import SLOW_FACTOR, TIMED_RUNS, Setting, Tuning, me
 from enet_ros.engines.tuning_file import environment, load_tuning, store_tuning
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
-from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models.loading import AnyNetwork, AnySpec
+from enet_ros.models.onnx_network import OnnxNetwork
 
-LAST_RESORT = 'torch'  # the engine that every machine and network has
 TUNE_RUNS = 20  # timed runs of each engine if the user asks for the measurement
 Clock = Callable[[], float]  # returns seconds
 
@@ -50,7 +52,7 @@ class SelectedEngine:
     reason: str
 
 
-def select_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+def select_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
                   config: ModelConfig, clock: Clock = time.perf_counter) -> SelectedEngine:
     """Build the engine that `config` names, or the fastest one for its device if it is 'auto'.
 
@@ -58,52 +60,50 @@ def select_engine(network: Network, spec: ModelSpec, inference_spec: InferenceSp
     network, size and machine; the figures are stored in the cache folder. Raise BadInput if the
     engine that `config` names does not run with its settings on this machine.
     """
-    name, reason = _engine_for_device(config)
+    name, reason = _engine_for_device(config, network)
     config = replace(config, engine=name)
-    if open_settings(config):
+    if open_settings(config, network):
         selected = _select_measured(network, spec, inference_spec, config, reason, clock)
     else:
-        config = replace(config, engine=LAST_RESORT if name == 'auto' else name)
+        config = replace(config, engine=_last_resort(network) if name == 'auto' else name)
         engine = build_engine(network, spec, inference_spec, config)
         selected = SelectedEngine(engine, config, reason)
     if name == 'auto':
-        _log_faster_engines(selected.config.engine)
+        _log_faster_engines(selected.config.engine, network)
     return selected
 
 
-def _select_measured(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+def _select_measured(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
                      config: ModelConfig, reason: str, clock: Clock) -> SelectedEngine:
     """Return the engine with the best figures, stored or new ones."""
     file = _file(network, spec, inference_spec, config)
     engines: dict[Setting, Engine] = {}
-    tuning = load_tuning(file, environment(open_settings(config))) if file else None
+    tuning = load_tuning(file, environment(open_settings(config, network))) if file else None
     if tuning is None:
         tuning, engines = tune(network, spec, inference_spec, config, clock)
         for setting, failure in tuning.failures.items():
             logger.info('engine %s does not run: %s', setting, failure)
     if config.precision == 'auto' and tuning.chosen and not tuning.chosen.is_accurate:
         logger.warning('no engine gives the labels of float32; %s', tuning.reason())
-    chosen = _chosen_config(config, tuning)
+    chosen = _chosen_config(config, tuning, network)
     engine = (engines.get(Setting(chosen.engine, chosen.precision))
               or build_engine(network, spec, inference_spec, chosen))
     return SelectedEngine(engine, chosen, f'{reason}; {tuning.reason()}')
 
 
-def tune(network: Network, spec: ModelSpec, inference_spec: InferenceSpec, config: ModelConfig,
+def tune(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec, config: ModelConfig,
          clock: Clock = time.perf_counter, runs: int = TIMED_RUNS,
          slow_factor: float = SLOW_FACTOR) -> tuple[Tuning, dict[Setting, Engine]]:
     """Measure the settings that `config` leaves open, store the figures, and return the engines.
 
     Arguments are those of `select_engine` and `measure`. Raise BadInput if nothing is open.
     """
-    settings = open_settings(config)
+    settings = open_settings(config, network)
     if not settings:
         raise BadInput(f'engine {config.engine} and precision {config.precision} leave nothing to '
                        'measure; choose engine and precision auto, and install openvino and onnx')
     image = street_image(inference_spec.width, inference_spec.height)
-    reference = build_engine(network, spec, inference_spec, ModelConfig(
-        engine=LAST_RESORT, device='cpu', precision='float32'))
-    expected, _ = reference.infer(image, confidence=False)
+    expected = _float32_labels(network, spec, inference_spec, image)
     builders = {setting: partial(build_engine, network, spec, inference_spec,
                                  replace(config, **setting._asdict())) for setting in settings}
     tuning, engines = measure(builders, image, expected, clock, runs, slow_factor)
@@ -113,33 +113,61 @@ def tune(network: Network, spec: ModelSpec, inference_spec: InferenceSpec, confi
     return tuning, engines
 
 
-def open_settings(config: ModelConfig) -> list[Setting]:
+def open_settings(config: ModelConfig, network: AnyNetwork) -> list[Setting]:
     """Return the settings among which a measurement on the CPU decides, if any.
 
-    They are those of the installed engines if the engine is 'auto', and all precisions of an
-    engine that has several if the precision is 'auto'.
+    They are those of the installed engines for the network if the engine is 'auto', and all
+    precisions of an engine that has several if the precision is 'auto'.
     """
     if 'auto' not in (config.engine, config.precision):
         return []
-    names = installed_engines() if config.engine == 'auto' else [config.engine]
+    names = engines_for(network) if config.engine == 'auto' else [config.engine]
     return [Setting(name, precision) for name in names
             for precision in ENGINE_CLASSES[name].precisions
             if config.precision in ('auto', precision)]
 
 
-def _engine_for_device(config: ModelConfig) -> tuple[str, str]:
+def _float32_labels(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
+                    image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the labels of an image, uint8 (h, w), that others are compared with."""
+    names = float32_engines(network)
+    for name in names:
+        config = ModelConfig(engine=name, device='cpu', precision='float32')
+        try:
+            return build_engine(network, spec, inference_spec, config).infer(image, False)[0]
+        except BadInput as error:
+            if name == names[-1]:
+                raise
+            logger.info('engine %s does not run: %s', name, error)
+    raise AssertionError('there is always an engine')
+
+
+def float32_engines(network: AnyNetwork) -> list[str]:
+    """Return the engines that run networks of its kind in float32 on every machine."""
+    if not isinstance(network, OnnxNetwork):
+        return ['torch']
+    return [name for name in ('openvino', 'onnxruntime') if name in engines_for(network)] or [
+        'onnxruntime']
+
+
+def _last_resort(network: AnyNetwork) -> str:
+    """Return the engine for a network if no other one runs."""
+    return float32_engines(network)[-1]
+
+
+def _engine_for_device(config: ModelConfig, network: AnyNetwork) -> tuple[str, str]:
     """Return the engine's name, which is 'auto' if a measurement decides, and the reason."""
     if config.engine != 'auto':
         return config.engine, 'requested'
     if config.device != 'cpu':
-        if torch.cuda.is_available():
+        if torch.cuda.is_available() and not isinstance(network, OnnxNetwork):
             return 'torch', 'this torch sees a CUDA GPU'
         if tensorrt_is_usable():
             return 'tensorrt', 'ONNX Runtime has TensorRT'
         if has_provider('CUDA'):
             return 'onnxruntime', 'ONNX Runtime has CUDA, and this torch sees no CUDA GPU'
         if config.device == 'cuda':
-            return 'torch', 'no other installed runtime has CUDA'
+            return _last_resort(network), 'no other installed runtime has CUDA'
     if config.device == 'cpu':
         return 'auto', 'device cpu is requested'
     if gpu := gpu_name():
@@ -147,16 +175,16 @@ def _engine_for_device(config: ModelConfig) -> tuple[str, str]:
     return 'auto', 'there is no GPU'
 
 
-def _chosen_config(config: ModelConfig, tuning: Tuning) -> ModelConfig:
+def _chosen_config(config: ModelConfig, tuning: Tuning, network: AnyNetwork) -> ModelConfig:
     """Return `config` with the chosen setting; raise BadInput if a named engine does not run."""
     if tuning.chosen:
         return replace(config, **tuning.chosen.setting._asdict())
     if config.engine == 'auto':
-        return replace(config, engine=LAST_RESORT)
+        return replace(config, engine=_last_resort(network))
     raise BadInput(next(iter(tuning.failures.values())))
 
 
-def _file(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+def _file(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
           config: ModelConfig) -> Path | None:
     """Return the file of the measurements, or None without a cache folder."""
     folder = cache_folder(config.cache_folder)
@@ -167,12 +195,12 @@ def _file(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
     return folder / f'tuning_{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.json'
 
 
-def _log_faster_engines(selected: str) -> None:
+def _log_faster_engines(selected: str, network: AnyNetwork) -> None:
     """Log which engines are usually faster than the selected one and not installed."""
     remedies = []
-    if 'native' not in installed_engines():
+    if 'native' not in installed_engines() and not isinstance(network, OnnxNetwork):
         remedies.append('native (reinstall the package where CMake finds a C++ compiler)')
-    if selected == LAST_RESORT and (missing := missing_packages('openvino')):
+    if selected == _last_resort(network) and (missing := missing_packages('openvino')):
         remedies.append(f'openvino (pip install {" ".join(missing)})')
     if remedies:
         _log_once(f'usually faster, but not installed: {", ".join(remedies)}')

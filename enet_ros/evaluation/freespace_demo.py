@@ -143,7 +143,7 @@ def main() -> int:
     parser.add_argument('--frames', type=int, default=4,
                         help='number of frames of each street (default 4)')
     parser.add_argument('--model', default='enet_camvid',
-                        help='name of a shipped model, or a .safetensors file')
+                        help='name of a shipped model, or a .safetensors or .onnx file')
     parser.add_argument('--out', default='demo_output',
                         help='folder for the picture (default demo_output)')
     cv2.setNumThreads(1)

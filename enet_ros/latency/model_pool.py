@@ -9,8 +9,7 @@ from enet_ros.engines.engine import Engine
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelSet
 from enet_ros.latency.size_policy import Size, SizePolicy
-from enet_ros.models import checkpoint
-from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.loading import AnySpec, load_model
 from enet_ros.segmenter import Segmenter
 
 COST_RUNS = 3  # of each size; the fastest is its cost
@@ -27,9 +26,9 @@ class ModelPool:
     def __init__(self, config: SegmentationConfig, clock: Callable[[], float]) -> None:
         start = time.monotonic()
         self.config: ModelConfig = config.model
-        model, spec = checkpoint.load(self.path)
+        model, spec = load_model(self.path)
         self.labels: LabelSet = spec.labels
-        sizes = network_sizes(config, spec, model.stride)
+        sizes = network_sizes(config, spec)
         settings = {**asdict(config.model), 'filter': config.output.filter,
                     'output_size': config.output.fixed_size}
         self.segmenters: dict[Size, Segmenter] = {}
@@ -70,17 +69,21 @@ class ModelPool:
         }
 
 
-def network_sizes(config: SegmentationConfig, spec: ModelSpec, stride: int) -> list[Size]:
+def network_sizes(config: SegmentationConfig, spec: AnySpec) -> list[Size]:
     """Return the (width, height) at which the network may run, largest first.
 
-    stride: of the network, in pixels; the sides of scaled sizes are multiples of it.
+    The sides of scaled sizes are multiples of the network's stride.
     """
     width, height = config.input.width or spec.width, config.input.height or spec.height
     latency = config.latency
     if not latency.adaptive:
         return [(width, height)]
+    if not spec.stride:
+        raise BadInput('latency.adaptive needs a network that runs at several sizes, and this one '
+                       f'takes {spec.width}x{spec.height} only; switch latency.adaptive off, or '
+                       'export the network with free sizes and give its stride in the YAML file')
     if not latency.sizes:
-        scaled = ((_scaled(width, scale, stride), _scaled(height, scale, stride))
+        scaled = ((_scaled(width, scale, spec.stride), _scaled(height, scale, spec.stride))
                   for scale in DEFAULT_SCALES)
         return list(dict.fromkeys([(width, height), *scaled]))
     if config.input.width or config.input.height:

@@ -48,16 +48,15 @@ class ModelSpec:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        architecture = find_architecture(self.architecture)
-        architecture.check_options(self.architecture_options)
-        smallest = architecture.network.stride
+        find_architecture(self.architecture).check_options(self.architecture_options)
+        smallest = self.stride
         if min(self.width, self.height) < smallest:
             raise BadInput(f'input size {self.width}x{self.height} is too small; '
                            f'{self.architecture} needs at least {smallest}x{smallest}')
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise BadInput(f'mean {self.mean} and std {self.std} must be three numbers each, with '
                            'std above zero')
-        _check_temperature(self.temperature)
+        check_temperature(self.temperature)
 
     def build(self) -> Network:
         """Return the network with random weights."""
@@ -68,6 +67,11 @@ class ModelSpec:
         """Return the spec as one line of JSON; NaN and infinity become null."""
         return json_text({'format_version': FORMAT_VERSION, **asdict(self),
                           'labels': self.labels.to_dict()})
+
+    @property
+    def stride(self) -> int:
+        """Return the stride of the network; the sides of fast sizes are multiples of it."""
+        return find_architecture(self.architecture).network.stride
 
     @classmethod
     def from_json(cls, text: str) -> 'ModelSpec':
@@ -94,12 +98,14 @@ class ModelSpec:
                            'written by enet train or enet import') from error
 
 
-def _check_temperature(value: float) -> None:
+def check_temperature(value: object) -> float:
+    """Return a temperature of the confidence; raise BadInput for anything else."""
     least, most = TEMPERATURES
     # Metadata may hold any type; NaN is not in between.
-    if type(value) not in (int, float) or not least <= value <= most:
-        raise BadInput(f'temperature is {value!r}; it must be a number from {least:g} to '
-                       f'{most:g}, as enet calibrate writes it')
+    if isinstance(value, (int, float)) and value is not True and least <= value <= most:
+        return value
+    raise BadInput(f'temperature is {value!r}; it must be a number from {least:g} to '
+                   f'{most:g}, as enet calibrate writes it')
 
 
 def _require_types(data: dict[str, Any]) -> None:
@@ -174,12 +180,13 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     Raise BadInput if there is no such file.
     """
     if not name:
-        raise BadInput(f'no model is named; give a .safetensors file or one of {_shipped()}')
+        raise BadInput('no model is named; give a .safetensors or .onnx file, or one of '
+                       f'{_shipped()}')
     shipped = models_folder() / f'{name}.safetensors'
     path = shipped if shipped.is_file() else user_path(name)
     if not path.is_file():
-        raise BadInput(f'model {name} does not exist; give a .safetensors file or one of '
-                       f'{_shipped()}')
+        raise BadInput(f'model {name} does not exist; give a .safetensors or .onnx file, or one '
+                       f'of {_shipped()}')
     return path
 
 
@@ -202,6 +209,9 @@ def _shipped() -> str:
 
 def _read(name: str | os.PathLike[str]) -> tuple[ModelSpec, Weights]:
     path = resolve(name)
+    if path.suffix == '.onnx':
+        raise BadInput(f'{path} is an ONNX network, and a checkpoint is needed here; name a '
+                       '.safetensors file')
     try:
         with safe_open(path, 'pt') as file:
             text = (file.metadata() or {}).get(METADATA_KEY)

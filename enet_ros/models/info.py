@@ -1,4 +1,4 @@
-"""The description of a checkpoint: its metadata, and the stages and cost of its network."""
+"""The description of a model: its metadata, and the stages and cost of its network."""
 
 import copy
 import os
@@ -12,7 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from enet_ros.models import checkpoint
 from enet_ros.models.cost import cost_of
+from enet_ros.models.loading import load_model
 from enet_ros.models.network import Network
+from enet_ros.models.onnx_network import OnnxNetwork, describe_content
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,18 @@ class StageCost:
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return plain data that describes a checkpoint: file, spec, cost and stages.
+    """Return plain data that describes a model: file, spec and, of checkpoints, cost and stages.
 
     `path` is a file or the name of a shipped model. Raise BadInput if it cannot be loaded.
     """
-    network, spec = checkpoint.load(path)
+    network, spec = load_model(path)
     file = checkpoint.resolve(path)
+    facts = {'model': str(path), 'file': str(file), 'file_bytes': file.stat().st_size,
+             **asdict(spec), 'labels': spec.labels.to_dict()}
+    if isinstance(network, OnnxNetwork):
+        return {**facts, **describe_content(network)}
     return {
-        'model': str(path), 'file': str(file), 'file_bytes': file.stat().st_size,
-        **asdict(spec), 'labels': spec.labels.to_dict(),
+        **facts,
         'cost': asdict(cost_of(network, spec.width, spec.height)),
         'stages': [asdict(stage) for stage in stage_costs(network, spec.width, spec.height)],
     }
@@ -68,11 +73,32 @@ def stage_costs(network: Network, width: int, height: int) -> list[StageCost]:
 
 def text(description: Mapping[str, Any]) -> str:
     """Return the data of `describe` as text for a terminal."""
-    labels, cost = description['labels'], description['cost']
-    width, height = description['width'], description['height']
-    facts = {
-        'model': description['model'],
-        'file': f'{description["file"]}, {description["file_bytes"]:,} bytes',
+    facts = _facts_of_onnx(description) if 'opset' in description else _facts(description)
+    facts = {'model': description['model'],
+             'file': f'{description["file"]}, {description["file_bytes"]:,} bytes', **facts}
+    parts = ['\n'.join(f'{name:13} {value}' for name, value in facts.items() if value)]
+    labels = description['labels']
+    classes = [(str(class_id), each['name'], ' '.join(map(str, each['color'])),
+                'drivable' if each['drivable'] else '')
+               for class_id, each in enumerate(labels['classes'])]
+    parts.append(f'classes of {labels["name"]}, unlabeled {labels["void_id"]}\n' + _table(
+        ('id', 'class', 'RGB', ''), classes, '><<<'))
+    if 'stages' in description:
+        stages = [(stage['name'], stage['kind'], 'x'.join(map(str, stage['output'])),
+                   f'{stage["parameters"]:,}', f'{stage["gflops"]:.3f}')
+                  for stage in description['stages']]
+        parts.append(_table(('stage', '', 'output CxHxW', 'parameters', 'GFLOPs'), stages,
+                            '<<>>>'))
+    for name in ('training', 'metrics'):
+        if description.get(name):
+            parts.append('\n'.join([name, *_indented(description[name], 1)]))
+    return '\n\n'.join(parts)
+
+
+def _facts(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is known of a checkpoint, as text by name."""
+    cost, width, height = (description[name] for name in ('cost', 'width', 'height'))
+    return {
         'architecture': description['architecture'],
         'options': _inline(description['architecture_options']),
         'input': f'{width}x{height} RGB in [0, 1], mean {_inline(description["mean"])}, std '
@@ -84,20 +110,25 @@ def text(description: Mapping[str, Any]) -> str:
                        'temperature)',
         'license': description['license'],
     }
-    parts = ['\n'.join(f'{name:13} {value}' for name, value in facts.items() if value)]
-    classes = [(str(class_id), each['name'], ' '.join(map(str, each['color'])),
-                'drivable' if each['drivable'] else '')
-               for class_id, each in enumerate(labels['classes'])]
-    parts.append(f'classes of {labels["name"]}, unlabeled {labels["void_id"]}\n' + _table(
-        ('id', 'class', 'RGB', ''), classes, '><<<'))
-    stages = [(stage['name'], stage['kind'], 'x'.join(map(str, stage['output'])),
-               f'{stage["parameters"]:,}', f'{stage["gflops"]:.3f}')
-              for stage in description['stages']]
-    parts.append(_table(('stage', '', 'output CxHxW', 'parameters', 'GFLOPs'), stages, '<<>>>'))
-    for name in ('training', 'metrics'):
-        if description[name]:
-            parts.append('\n'.join([name, *_indented(description[name], 1)]))
-    return '\n\n'.join(parts)
+
+
+def _facts_of_onnx(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is known of an ONNX network, as text by name."""
+    takes, stride = description['input'], description['stride']
+    sizes = f'or another multiple of {stride}' if stride else 'only'
+    values = f'{takes["channels"]} {takes["dtype"]} {takes["layout"]}'
+    if takes['dtype'] == 'float32':
+        values += (f' in [0, {takes["range"]}], mean {_inline(takes["mean"])}, std '
+                   f'{_inline(takes["std"])}')
+    output = f'{description["output"]} of {len(description["labels"]["classes"])} classes'
+    if description['output'] == 'logits':
+        output += f', temperature {description["temperature"]:.4g}'
+    return {
+        'input': f'{description["width"]}x{description["height"]} {sizes}, {values}',
+        'output': output,
+        'parameters': f'{description["parameters"]:,}',
+        'operators': f'{description["operators"]:,} of ONNX opset {description["opset"]}',
+    }
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], alignments: str) -> str:

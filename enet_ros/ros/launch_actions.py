@@ -28,7 +28,8 @@ ARGUMENTS = {
     'source': ('', 'what to play instead of a camera: synthetic, a folder of images, a video '
                    'file, a rosbag2, or the index of a camera; empty: the camera of the robot'),
     'params_file': (str(CONFIG / 'enet.yaml'), 'YAML file with the parameters of the nodes'),
-    'model': ('', 'name of a shipped model, or a .safetensors file; empty: as in params_file'),
+    'model': ('', 'name of a shipped model, or a .safetensors or .onnx file; empty: as in '
+              'params_file'),
     'engine': ('', 'runtime of the network; empty: as in params_file'),
     'device': ('', 'where the network runs; empty: as in params_file'),
     'namespace': ('', 'namespace of all nodes'),

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from enet_ros.engines.onnx_network_graph import shape_text
+from enet_ros.engines.onnx_session import OnnxSession, open_session
 from enet_ros.errors import BadInput
 from enet_ros.images.preprocess import network_input
 from enet_ros.labels import LabelSet
 from enet_ros.models import checkpoint
+from enet_ros.models.network import Network
 from enet_ros.paths import user_path
 from enet_ros.training.teacher_mapping import TeacherMapping, checkpoint_mapping, read_mapping
-from enet_ros.training.teacher_network import TeacherNetwork, onnx_network, torch_network
 
 PREDICTIONS_VERSION = 1  # of the computation in Teacher.predict
 
@@ -35,7 +37,7 @@ def open_teacher(name: str, mapping: str, labels: LabelSet, size: tuple[int, int
         network, spec = checkpoint.load(path)
         teacher_mapping = checkpoint_mapping(spec, labels, name,
                                              user_path(mapping) if mapping else None)
-        return Teacher(name, _digest(path), torch_network(network, teacher_mapping.size, device),
+        return Teacher(name, _digest(path), _in_torch(network, teacher_mapping.size, device),
                        teacher_mapping, len(labels), size)
     if not path.is_file():
         raise BadInput(f'teacher {name} does not exist; name an .onnx or .safetensors file')
@@ -44,7 +46,7 @@ def open_teacher(name: str, mapping: str, labels: LabelSet, size: tuple[int, int
         raise BadInput(f'the classes of teacher {name} cannot be mapped: {mapping_file} does not '
                        'exist; write it, or name another file with --teacher-mapping')
     teacher_mapping = read_mapping(mapping_file, labels)
-    network_of_file = onnx_network(path, device)
+    network_of_file = open_session(path.read_bytes(), f'teacher {path}', device.type == 'cuda')
     for input_size in teacher_mapping.sizes:
         _check_input(name, network_of_file, input_size)
     return Teacher(name, _digest(path), network_of_file, teacher_mapping, len(labels), size)
@@ -60,7 +62,7 @@ class Teacher:
 
     name: str
     file_digest: str
-    network: TeacherNetwork
+    network: OnnxSession
     mapping: TeacherMapping
     classes: int
     size: tuple[int, int]
@@ -93,11 +95,7 @@ class Teacher:
     def _view(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:
         """Return the probabilities (1, classes, height, width) of one run on images of `size`."""
         mapping = self.mapping
-        resized = network_input(image, *size)                          # (h, w, 3)
-        if mapping.channels == 'bgr':
-            resized = resized[..., ::-1]
-        x = (resized / 255 - np.array(mapping.mean)) / np.array(mapping.std)
-        x = np.ascontiguousarray(x.transpose(2, 0, 1)[None], np.float32)  # (1, 3, h, w)
+        x = mapping.input.array(network_input(image, *size))           # (1, 3, h, w)
         scores = torch.from_numpy(self._scores(x))                     # (1, outputs, h', w')
         if mapping.output == 'logits':
             scores = scores.softmax(1)
@@ -127,21 +125,28 @@ class Teacher:
         return scores
 
 
-def _check_input(name: str, network: TeacherNetwork, size: tuple[int, int]) -> None:
+def _check_input(name: str, network: OnnxSession, size: tuple[int, int]) -> None:
     """Raise BadInput unless the network takes one float32 image of `size` (width, height)."""
     expected = [1, 3, size[1], size[0]]
     for kind, shape in network.inputs:
         fits = len(shape) == 4 and all(length in (None, wanted)
                                        for length, wanted in zip(shape, expected))
         if len(network.inputs) > 1 or kind != 'float32' or not fits:
-            inputs = ' and '.join(f'{kind} {_text(shape)}' for kind, shape in network.inputs)
+            inputs = ' and '.join(f'{kind} {shape_text(shape)}' for kind, shape in network.inputs)
             raise BadInput(f'teacher {name} takes {inputs}; by its mapping it must take float32 '
-                           f'{_text(expected)} only; correct size or scales in the mapping, or '
-                           'export it with that input')
+                           f'{shape_text(expected)} only; correct size or scales in the mapping, '
+                           'or export it with that input')
 
 
-def _text(shape: list[int | None] | list[int]) -> str:
-    return f'({", ".join("any" if length is None else str(length) for length in shape)})'
+def _in_torch(network: Network, size: tuple[int, int], device: torch.device) -> OnnxSession:
+    """Return a network of this package for images of `size` (width, height)."""
+    network = network.to(device).eval()
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return network(torch.from_numpy(image).to(device)).float().cpu().numpy()
+
+    return OnnxSession(run, [('float32', [1, 3, size[1], size[0]])])
 
 
 def _digest(path: Path) -> str:

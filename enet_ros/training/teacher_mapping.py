@@ -1,18 +1,18 @@
 """The input of a teacher, and how its classes map to those of the recipe."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from enet_ros.config import CHANNELS
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelSet
 from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.yaml_data import image_size, read_yaml, refuse_unknown
+from enet_ros.models.image_input import ImageInput
+from enet_ros.yaml_data import choice, image_size, read_yaml, refuse_unknown, three_numbers
 
 VIEWS = ('scales', 'flip')
 ENTRIES = ('size', 'channels', 'mean', 'std', 'output', 'classes', *VIEWS)
-CHANNELS = ('rgb', 'bgr')
 OUTPUTS = ('logits', 'probabilities')
 SCALED_STEP = 32  # pixels, because networks downsample by powers of two
 
@@ -47,6 +47,11 @@ class TeacherMapping:
         return list(zip(width, height))
 
     @property
+    def input(self) -> ImageInput:
+        """Return how images become its input."""
+        return ImageInput(self.channels, self.mean, self.std)
+
+    @property
     def covered(self) -> list[int]:
         """Return the ids of the recipe's classes that the teacher knows."""
         return sorted({target for target in self.classes if target is not None})
@@ -65,10 +70,10 @@ def read_mapping(path: Path, labels: LabelSet) -> TeacherMapping:
     names = _class_names(data.get('classes'), path)
     return TeacherMapping(
         image_size(data.get('size'), path),
-        _choice(data.get('channels'), CHANNELS, f'{path}: channels'),
-        _three_numbers(data.get('mean'), f'{path}: mean'),
-        _three_numbers(data.get('std'), f'{path}: std', above_zero=True),
-        _choice(data.get('output', 'logits'), OUTPUTS, f'{path}: output'),
+        choice(data.get('channels'), CHANNELS, f'{path}: channels'),
+        three_numbers(data.get('mean'), f'{path}: mean'),
+        three_numbers(data.get('std'), f'{path}: std', above_zero=True),
+        choice(data.get('output', 'logits'), OUTPUTS, f'{path}: output'),
         _targets(names.items(), labels, path), *_views(data, path))
 
 
@@ -136,19 +141,3 @@ def _views(data: Mapping[str, object], path: Path) -> tuple[tuple[float, ...], b
         return tuple(float(scale) for scale in scales), flip
     raise BadInput(f'{path}: scales is {scales!r}; it must be a list of factors of size from 0.25 '
                    'to 4, such as [0.75, 1, 1.25]')
-
-
-def _choice(value: object, choices: Sequence[str], where: str) -> str:
-    if isinstance(value, str) and value in choices:
-        return value
-    raise BadInput(f'{where} is {value!r}; choose one of {", ".join(choices)}')
-
-
-def _three_numbers(value: object, where: str, above_zero: bool = False) -> tuple[float, ...]:
-    if (isinstance(value, list) and len(value) == 3
-            and all(type(number) in (int, float) and math.isfinite(number) for number in value)
-            and (not above_zero or min(value) > 0)):
-        return tuple(float(number) for number in value)
-    rule = ' above zero' if above_zero else ''
-    raise BadInput(f'{where} is {value!r}; it must be three numbers{rule}, of the channels in '
-                   '[0, 1]')

@@ -157,7 +157,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         help='frames per second of a video or camera (default 10)')
     parser.add_argument('--out', type=Path, default=Path('demo_output'),
                         help='folder for the contact sheet and logs (default demo_output)')
-    parser.add_argument('--model', default='', help='a shipped model or a .safetensors file')
+    parser.add_argument('--model', default='',
+                        help='a shipped model, or a .safetensors or .onnx file')
     parser.add_argument('--width', type=int, default=0, help='of the network, pixels')
     parser.add_argument('--height', type=int, default=0, help='of the network, pixels')
     parser.add_argument('--domain', type=int, default=1 + os.getpid() % 100,

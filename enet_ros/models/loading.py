@@ -1,0 +1,37 @@
+"""Models of any kind: checkpoints of this package, and ONNX networks of other programs."""
+
+import os
+
+from enet_ros.errors import BadInput
+from enet_ros.models import checkpoint
+from enet_ros.models.checkpoint import ModelSpec, resolve
+from enet_ros.models.network import Network
+from enet_ros.models.onnx_network import OnnxNetwork, read_onnx
+from enet_ros.models.onnx_spec import OnnxSpec, read_onnx_spec, sidecar
+
+AnyNetwork = Network | OnnxNetwork
+AnySpec = ModelSpec | OnnxSpec
+
+
+def load_model(path: str | os.PathLike[str]) -> tuple[AnyNetwork, AnySpec]:
+    """Return the network of a model, and what is known of it.
+
+    path: checkpoint file, name of a shipped model, or an ONNX file beside which a YAML file
+        describes it. Raise BadInput if a file is missing or damaged.
+    """
+    file = resolve(path)
+    if file.suffix == '.onnx':
+        return read_onnx(file), read_model_spec(path)
+    return checkpoint.load(path)
+
+
+def read_model_spec(path: str | os.PathLike[str]) -> AnySpec:
+    """Return what is known of a model; `path` and errors are those of `load_model`."""
+    file = resolve(path)
+    if file.suffix != '.onnx':
+        return checkpoint.read_spec(path)
+    description = sidecar(file)
+    if not description.is_file():
+        raise BadInput(f'{file} needs {description} beside it, with its classes and input; write '
+                       f'it with enet import {file} --labels CLASSES.yaml')
+    return read_onnx_spec(description)
