@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,14 +12,26 @@ from enet_ros.errors import BadInput
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, object]:
     """Return the entries of a YAML file.
 
-    Raise BadInput if PyYAML is missing, or if the file cannot be read or is not a mapping.
+    Raise BadInput if PyYAML is missing, or if the file cannot be read, is not a mapping or has an
+    entry twice, of which YAML would take the last.
     """
     try:
         import yaml
     except ImportError as error:
         raise BadInput(f'reading {path} needs the package PyYAML; pip install pyyaml') from error
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False
+                              ) -> dict[Hashable, object]:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            for key in keys:
+                if keys.count(key) > 1:
+                    raise BadInput(f'{path}, from line {node.start_mark.line + 1} on: {key!r} '
+                                   'appears twice; remove one')
+            return super().construct_mapping(node, deep)
+
     try:
-        data = yaml.safe_load(Path(path).read_text())
+        data = yaml.load(Path(path).read_text(), Loader)  # a SafeLoader
     except OSError as error:
         raise BadInput(f'cannot read {path}: {error.strerror}; name a YAML file') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

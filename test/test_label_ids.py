@@ -1,5 +1,8 @@
 """Label images in group ids and in ids of a table, group masks and palettes, over DDS."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -21,7 +24,7 @@ from enet_ros.label_space.files import read_files
 from enet_ros.label_space.space import class_space, label_space
 from enet_ros.labels import CAMVID, UNLABELED
 from enet_ros.ros.convert import array_to_image, image_to_array
-from enet_ros.ros.messages import label_map, label_set
+from enet_ros.ros.messages import label_info, label_map, label_set
 
 NODE = '/segmentation_node'
 PARAMETERS = {'model.engine': 'torch', 'model.precision': 'float32'}
@@ -133,6 +136,17 @@ def test_label_info_has_the_published_ids(start, probe, files, label_ids):
                      label_ids)
     assert [(entry.class_id, entry.class_name) for entry in info.class_map] == [
         (value.id, value.name) for value in space.values]
+
+
+def test_label_info_of_a_table_without_vision_msgs(monkeypatch, files):
+    types = SimpleNamespace(LabelInfo=SimpleNamespace, VisionClass=SimpleNamespace)
+    monkeypatch.setitem(sys.modules, 'vision_msgs', SimpleNamespace(msg=types))
+    monkeypatch.setitem(sys.modules, 'vision_msgs.msg', types)
+    space = space_of({'output.label_table': files['output.label_table']}, 'mapped')
+    info = label_info(space, 0.25, Header().stamp)
+    assert info.threshold == 0.25
+    assert [(entry.class_id, entry.class_name) for entry in info.class_map] == [
+        (100 * (class_id + 1), name) for class_id, name in enumerate(CAMVID.names)]
 
 
 def test_a_reloaded_model_keeps_the_ids(start, probe, camera, files):
