@@ -327,14 +327,15 @@ class TestBadNetworks:
             segmenter(tmp_path / 'net.onnx', engine)(IMAGE)
 
     @pytest.mark.parametrize('engine', ENGINES)
-    @pytest.mark.parametrize('offset', [-1, 2, 300])
-    def test_labels_of_no_class(self, tmp_path, engine, offset):
+    @pytest.mark.parametrize('dtype, offset', [
+        (torch.int32, -1), (torch.int32, 2), (torch.int64, 2 ** 40), (torch.float32, 0.25),
+        (torch.float32, float('nan')), (torch.float32, float('inf'))])
+    def test_labels_of_no_class(self, tmp_path, engine, dtype, offset):
         class Shifted(SmallNetwork):
             def forward(self, image):
                 return super().forward(image) + offset
 
-        describe(export(Shifted('labels', labels=torch.int32), tmp_path / 'net.onnx'),
-                 output='labels')
+        describe(export(Shifted('labels', labels=dtype), tmp_path / 'net.onnx'), output='labels')
         with pytest.raises(BadInput, match='predicts a label that .*net.yaml does not list; give'):
             segmenter(tmp_path / 'net.onnx', engine)(IMAGE)
 

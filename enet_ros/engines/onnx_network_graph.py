@@ -203,7 +203,8 @@ class _GraphAround:
         if self.spec.input.layout == 'NHWC':
             scores = self.add('Transpose', scores, perm=[0, 3, 1, 2])
             shape = [shape[axis] for axis in (0, 3, 1, 2)]
-        values = [self.add_on_axes('ReduceSum', scores, [1, 2, 3])]
+        # A mean and not a sum, which would overflow in float16.
+        values = [self.add_on_axes('ReduceMean', scores, [1, 2, 3])]
         if probabilities:
             sums = self.add_on_axes('ReduceSum', scores, [1])
             values += [self.add_on_axes('ReduceMin', scores, [1, 2, 3]),
@@ -241,8 +242,10 @@ class _GraphAround:
         table = np.full(INVALID + 2, INVALID)  # of the numbers -1 to INVALID
         table[self.spec.void_id + 1] = UNLABELED
         table[np.array(self.spec.ids) + 1] = range(len(self.spec.ids))
-        index = self.add('Clip', labels, self.constant(-1, np.float32),
-                         self.constant(INVALID, np.float32))
+        invalid = self.constant(INVALID, np.float32)
+        is_whole = self.add('Equal', labels, self.add('Round', labels))  # neither NaN
+        labels = self.add('Where', is_whole, labels, invalid)
+        index = self.add('Clip', labels, self.constant(-1, np.float32), invalid)
         index = self._to_int64(self.add('Add', index, self.constant(1, np.float32)))
         classes = self.add('Gather', self.constant(table, np.float32), index, axis=0)
         return [classes], [self.add_on_axes('ReduceMax', classes, [1, 2, 3])]
