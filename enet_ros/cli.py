@@ -647,7 +647,8 @@ def _add_labelspace(commands: Any) -> None:
                             default=list(LABEL_SPACE_FORMATS),
                             help=f'files to write, of {", ".join(LABEL_SPACE_FORMATS)}')
     labelspace.add_argument('--node', default='/segmentation_node', metavar='NAME',
-                            help='full name of the segmentation node')
+                            help="full name of the segmentation node, and a camera's name if "
+                            'it has several: /segmentation_node/front')
     labelspace.add_argument('--channels', nargs='+', default=[], metavar='CLASS',
                             help='classes or groups that elevation_mapping_cupy maps (default: '
                             'all)')

@@ -55,17 +55,17 @@ def segment_bag(segmenter: Segmenter, space: LabelSpace, source: BagSource,
         info = _first_camera_info(source, info_topic)
         count = source.length or 0
         total = min(frames or count, count)
-        messages = source.messages(
-            lambda topic: source.is_image(topic) or topic.topic in (info_topic, *copied))
+        messages = source.messages(lambda each: source.is_image(each) or _key(each) in copied
+                                   or each.topic == info_topic)
         number = 0  # of images read
         with tqdm(None, 'segment', total, unit='frame', disable=None) as bar:
             for message in messages:
-                topic, is_image = message.connection.topic, source.is_image(message.connection)
+                is_image = source.is_image(message.connection)
                 if is_image and number == total:
                     break
-                if topic in copied:
-                    bag.write_data(copied[topic], message)
-                if topic == info_topic:
+                if copy := copied.get(_key(message.connection)):
+                    bag.write_data(copy, message)
+                if message.connection.topic == info_topic:
                     info = source.camera_info(message)
                 if not is_image:
                     continue
@@ -112,16 +112,20 @@ def _labels(segmenter: Segmenter, frame: BagFrame) -> NDArray[np.uint8]:
     return scale_labels(segmenter(frame.image, confidence=False).labels, width, height)
 
 
-def _copied_topics(bag: BagWriter, source: BagSource) -> dict[str, 'Connection']:
+def _key(connection: 'Connection') -> tuple[str, str]:
+    return connection.topic, connection.msgtype
+
+
+def _copied_topics(bag: BagWriter, source: BagSource) -> dict[tuple[str, str], 'Connection']:
     """Add the recorded topics to a recording; print those that are left out, with the reason."""
-    copied = {}
+    copied: dict[tuple[str, str], Connection] = {}
     for connection in source.connections():
+        if _key(connection) in copied:  # of another publisher
+            continue
         if connection.topic.startswith(f'{NODE}/'):
             reason = 'the new results have this name'
-        elif connection.topic in copied:
-            reason = 'it has messages of two types'
         elif added := bag.copy_topic(connection):
-            copied[connection.topic] = added
+            copied[_key(connection)] = added
             continue
         else:
             reason = f'the recording lacks the definition of {connection.msgtype}'
