@@ -51,8 +51,7 @@ def measure(options: argparse.Namespace) -> None:
     data = {name: val(open_dataset(name, options.root), spec)
             for name in dict.fromkeys(options.fit + options.measure)}
     temperatures = {NONE: 1.0, **{
-        name: fit_temperature(network, replace(spec, temperature=1.0),
-                              ResizedFrames(data[name], size)).temperature
+        name: fit_temperature(network, spec, ResizedFrames(data[name], size))
         for name in options.fit}}
     segmenters = {name: Segmenter(network, replace(spec, temperature=temperature),
                                   engine=options.engine)
@@ -79,8 +78,9 @@ def calibration_errors(segmenters: dict[str, Segmenter], frames: Frames) -> dict
     """Return the expected calibration error of each segmenter on frames."""
     evaluations = {name: Evaluation(segmenter) for name, segmenter in segmenters.items()}
     for index in tqdm(range(len(frames)), 'measure', unit='frame', leave=False, disable=None):
+        image, truth = frames[index]
         for evaluation in evaluations.values():
-            evaluation.add(*frames[index])
+            evaluation.add(image, truth)
     return {name: evaluation.confidence.expected_calibration_error()
             for name, evaluation in evaluations.items()}
 

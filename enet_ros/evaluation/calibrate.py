@@ -12,7 +12,7 @@ from enet_ros.evaluation.confidence_counts import BINS, ConfidenceCounts
 from enet_ros.evaluation.confidence_figure import confidence_figure
 from enet_ros.evaluation.confusion_figure import require_matplotlib
 from enet_ros.evaluation.evaluate import Evaluation, require_same_classes
-from enet_ros.evaluation.temperature import FittedTemperature, fit_temperature
+from enet_ros.evaluation.temperature import fit_temperature
 from enet_ros.json_data import json_text
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
@@ -30,7 +30,7 @@ class Calibration:
     segmenter is the Segmenter before.
     """
 
-    fit: FittedTemperature
+    temperature: float
     segmenter: Segmenter
     before: ConfidenceCounts
     after: ConfidenceCounts
@@ -51,16 +51,16 @@ def calibrate(network: Network, spec: ModelSpec, dataset: Dataset, split: str,
     require_same_classes(spec.labels, dataset.labels)
     frames = dataset.splits[split]
     frames.check(progress=True)
-    fit = fit_temperature(network, spec, ResizedFrames(frames, segmenter.size))
+    temperature = fit_temperature(network, spec, ResizedFrames(frames, segmenter.size))
     # The settings that were selected for the first engine, so that none is measured again.
-    calibrated = Segmenter(network, replace(spec, temperature=fit.temperature), *segmenter.size,
+    calibrated = Segmenter(network, replace(spec, temperature=temperature), *segmenter.size,
                            **asdict(segmenter.config))
     before, after = Evaluation(segmenter), Evaluation(calibrated)
     for index in tqdm(range(len(frames)), 'measure', unit='frame', disable=None):
         image, truth = frames[index]
         before.add(image, truth)
         after.add(image, truth)
-    return Calibration(fit, segmenter, before.confidence, after.confidence)
+    return Calibration(temperature, segmenter, before.confidence, after.confidence)
 
 
 def calibrated_spec(spec: ModelSpec, calibration: Calibration, data: str) -> ModelSpec:
@@ -69,13 +69,12 @@ def calibrated_spec(spec: ModelSpec, calibration: Calibration, data: str) -> Mod
     data: the frames that it was fitted on, in words.
     """
     record = {'data': data, **_errors(calibration)}
-    return replace(spec, temperature=calibration.fit.temperature,
+    return replace(spec, temperature=calibration.temperature,
                    metrics={**spec.metrics, 'calibration': record})
 
 
 def _errors(calibration: Calibration) -> dict[str, float]:
-    return {'nll_before': calibration.fit.nll_before, 'nll_after': calibration.fit.nll_after,
-            'expected_calibration_error_before': calibration.before.expected_calibration_error(),
+    return {'expected_calibration_error_before': calibration.before.expected_calibration_error(),
             'expected_calibration_error_after': calibration.after.expected_calibration_error()}
 
 
@@ -83,9 +82,7 @@ def summary(calibration: Calibration) -> str:
     """Return the temperature, the errors before and after it, and the thresholds as text."""
     errors = _errors(calibration)
     return '\n'.join([
-        f'temperature {calibration.fit.temperature:.4f}',
-        f'negative log-likelihood {errors["nll_before"]:.4f} before, '
-        f'{errors["nll_after"]:.4f} after',
+        f'temperature {calibration.temperature:.4f}',
         f'expected calibration error {errors["expected_calibration_error_before"]:.4f} before, '
         f'{errors["expected_calibration_error_after"]:.4f} after ({BINS} bins)',
         '', *threshold_table(calibration.after), '', recommendation(calibration.after)])
@@ -131,8 +128,8 @@ class CalibrationFolder(OutputFolder):
         counts = {'before': calibration.before, 'after': calibration.after}
         figure = confidence_figure(
             f'{facts["model"]} on {facts["data"]} {facts["split"]}, temperature '
-            f'{calibration.fit.temperature:.3f}', counts)
-        report = {**facts, 'temperature': calibration.fit.temperature, **_errors(calibration),
+            f'{calibration.temperature:.3f}', counts)
+        report = {**facts, 'temperature': calibration.temperature, **_errors(calibration),
                   'thresholds': THRESHOLDS,
                   'coverage': calibration.after.coverage(THRESHOLDS).tolist(),
                   'error': calibration.after.error(THRESHOLDS).tolist(),

@@ -1,5 +1,6 @@
 """The temperature with which the confidence of a network is closest to its accuracy."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,14 +14,7 @@ from enet_ros.models.network import Network
 
 PRECISION = 1e-3  # a last step of Newton's method that is smaller, relative, leaves no error
 MAX_PASSES = 30
-
-
-class FittedTemperature(NamedTuple):
-    """The temperature, and the mean negative log-likelihood of the pixels before and with it."""
-
-    temperature: float
-    nll_before: float
-    nll_after: float
+EVERY = 8  # of the frames that give a first estimate
 
 
 class Likelihood(NamedTuple):
@@ -31,22 +25,38 @@ class Likelihood(NamedTuple):
     curvature: float
 
 
-def fit_temperature(network: Network, spec: ModelSpec, frames: LabeledImages
-                    ) -> FittedTemperature:
+def fit_temperature(network: Network, spec: ModelSpec, frames: LabeledImages) -> float:
     """Return the temperature that minimizes the negative log-likelihood of the true classes.
 
-    It is computed from the logits of the network in float32 over all pixels with a true class.
-    The likelihood is convex in 1 / temperature, so that Newton's method finds its minimum in a few
-    passes over the frames (Guo et al., On Calibration of Modern Neural Networks, 2017).
+    It is computed from the logits of the network in float32 over all pixels with a true class
+    (Guo et al., On Calibration of Modern Neural Networks, 2017).
 
     frames: images and labels at the size at which the network runs.
 
     Raise BadInput if no temperature between TEMPERATURES is the minimum.
     """
-    least, most = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]  # of 1 / temperature
     inverse = 1 / spec.temperature
-    before = likelihood = _likelihood(network, spec, frames, inverse)
+    # The minimum over some frames is a start that saves passes over all of them.
+    for step in (EVERY, 1):
+        minimum = _minimum(network, spec, frames, range(0, len(frames), step), inverse)
+        inverse = minimum or inverse
+    if minimum is None:
+        raise BadInput(f'no temperature from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} fits: the '
+                       "model's labels are all correct, or no better than chance, on these "
+                       'frames; choose frames on which some labels are wrong')
+    return 1 / minimum
+
+
+def _minimum(network: Network, spec: ModelSpec, frames: LabeledImages, indices: Sequence[int],
+             inverse: float) -> float | None:
+    """Return the 1 / temperature that is best on some frames, or None if it is out of range.
+
+    The likelihood is convex in 1 / temperature, so that Newton's method finds the minimum in a
+    few passes over the frames. inverse: where it starts.
+    """
+    least, most = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
     for _ in range(MAX_PASSES):
+        likelihood = _likelihood(network, spec, frames, indices, inverse)
         if likelihood.slope > 0:
             most = inverse
         else:
@@ -55,23 +65,19 @@ def fit_temperature(network: Network, spec: ModelSpec, frames: LabeledImages
         if not least < following < most:
             following = float(np.sqrt(least * most))
         if abs(following / inverse - 1) < PRECISION:
-            if TEMPERATURES[0] * 1.01 < 1 / following < TEMPERATURES[1] / 1.01:
-                return FittedTemperature(1 / following, before.nll, likelihood.nll)
-            break
+            in_range = TEMPERATURES[0] * 1.01 < 1 / following < TEMPERATURES[1] / 1.01
+            return following if in_range else None
         inverse = following
-        likelihood = _likelihood(network, spec, frames, inverse)
-    raise BadInput(f'no temperature from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} fits: the '
-                   "model's labels are all correct, or no better than chance, on these frames; "
-                   'choose frames on which some labels are wrong')
+    return None
 
 
 @torch.inference_mode()
-def _likelihood(network: Network, spec: ModelSpec, frames: LabeledImages, inverse: float
-                ) -> Likelihood:
-    """Return the likelihood of all labeled pixels at a temperature of 1 / inverse."""
+def _likelihood(network: Network, spec: ModelSpec, frames: LabeledImages, indices: Sequence[int],
+                inverse: float) -> Likelihood:
+    """Return the likelihood of the labeled pixels of some frames at 1 / temperature."""
     mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (spec.mean, spec.std))
     sums, pixels = torch.zeros(3, dtype=torch.float64), 0
-    for index in tqdm(range(len(frames)), 'fit', unit='frame', leave=False, disable=None):
+    for index in tqdm(indices, 'fit', unit='frame', leave=False, disable=None):
         image, truth = frames[index]
         x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255  # (1, 3, H, W)
         logits = network((x - mean) / std)[0].flatten(1)  # (classes, H W)
