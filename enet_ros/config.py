@@ -299,6 +299,9 @@ class Recipe:
     crop: int = value('width and height of the crops in pixels, a multiple of 8; 0: whole frames',
                       minimum=0)
     augment: bool = value('augment frames: random scale, flip, light and color')
+    degraded_share: float = value('share of the augmented frames that look like those of a poor '
+                                  'camera: blur, noise, JPEG artifacts',
+                                  minimum=0.0, maximum=1.0)
     largest_scale: float = value('largest random scale; the smallest is its inverse',
                                  minimum=1.0, maximum=4.0)
     synthetic_share: float = value('share of synthetic streets in a batch',

@@ -23,8 +23,9 @@ from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID, UNLABELED
 from enet_ros.models import checkpoint
 from enet_ros.models.enet import ENet
+from enet_ros.synthetic.street import SyntheticStreet
 from enet_ros.training import run_state
-from enet_ros.training.augmentation import random_crop, random_light
+from enet_ros.training.augmentation import random_crop, random_degradation, random_light
 from enet_ros.training.fabric import check_processes, make_fabric
 from enet_ros.training.loss import class_weights, segmentation_loss
 from enet_ros.training.objective import disable_dropout
@@ -100,6 +101,30 @@ def test_light_changes_keep_images_recognizable():
     assert all(c.shape == image.shape and c.dtype == np.uint8 for c in changed)
     assert len({c.tobytes() for c in changed}) == 20
     assert all(20 < c.mean() < 235 for c in changed)
+
+
+def test_degraded_images_stay_recognizable():
+    rng = np.random.default_rng(0)
+    image = SyntheticStreet(160, 120).render(0).image
+    degraded = [random_degradation(image, rng) for _ in range(30)]
+    assert all(each.shape == image.shape and each.dtype == np.uint8 for each in degraded)
+    errors = [np.abs(each.astype(float) - image).mean() for each in degraded]
+    assert min(errors) > 1 and max(errors) < 40
+    assert all(abs(each.mean() - image.mean()) < 5 for each in degraded)
+
+
+def test_the_recipe_says_how_many_samples_are_degraded():
+    frames = list(SyntheticFrames(64, 48, 3, 4))
+
+    def image(share):
+        recipe = load_recipe(changes={'crop': 32, 'batch_size': 4, 'degraded_share': share})
+        return TrainingSamples(frames, [], recipe, seed=5)
+
+    clean, half, all_degraded = image(0.0), image(0.5), image(1.0)
+    changed = [[not np.array_equal(samples[index][0], clean[index][0]) for index in range(20)]
+               for samples in (half, all_degraded)]
+    assert 4 < sum(changed[0]) < 16 and all(changed[1])
+    assert all(np.array_equal(all_degraded[index][1], clean[index][1]) for index in range(20))
 
 
 def test_samples_depend_only_on_seed_and_index():

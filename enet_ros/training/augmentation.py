@@ -91,3 +91,39 @@ def random_light(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
     gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     saturation = rng.uniform(0.6, 1.4)
     return cv2.addWeighted(image, saturation, gray, 1.0 - saturation, 0.0)
+
+
+def random_degradation(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Make an RGB image (H, W, 3) look like that of a poor camera.
+
+    One to three of: blur by motion or defocus, noise of the sensor, JPEG artifacts.
+    """
+    kinds = rng.permutation(3)[:rng.integers(1, 4)]
+    if 0 in kinds:
+        image = cv2.filter2D(image, -1, _blur_kernel(rng))
+    if 1 in kinds:
+        # Noise of neighboring pixels is similar after demosaicing.
+        noise = rng.normal(0.0, rng.uniform(2.0, 30.0), image.shape).astype(np.float32)
+        if rng.random() < 0.5:
+            noise = cv2.GaussianBlur(noise, (0, 0), 0.7)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if 2 in kinds:
+        quality = int(rng.integers(10, 70))
+        _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return image
+
+
+def _blur_kernel(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return a Gaussian kernel, or that of a motion in a random direction."""
+    size = 2 * int(rng.integers(1, 8)) + 1
+    if rng.random() < 0.5:
+        column = cv2.getGaussianKernel(size, size / 8).astype(np.float32)
+        return column @ column.T
+    kernel = np.zeros((size, size), np.float32)
+    angle = rng.uniform(0.0, np.pi)
+    end = (size // 2) * np.array([np.cos(angle), np.sin(angle)])
+    first, last = (tuple(np.rint(size // 2 + sign * end).astype(int).tolist())
+                   for sign in (-1, 1))
+    cv2.line(kernel, first, last, 1.0)
+    return kernel / kernel.sum()

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from enet_ros.config import Recipe
 from enet_ros.data.frames import LabeledImages
 from enet_ros.errors import BadInput
-from enet_ros.training.augmentation import random_crop, random_light
+from enet_ros.training.augmentation import random_crop, random_degradation, random_light
 from enet_ros.training.teacher_predictions import TeacherPredictions
 
 
@@ -103,6 +103,8 @@ class TrainingSamples(Dataset[tuple[NDArray, ...]]):
             prediction = None if prediction is None else part.probabilities(prediction)
         if augment:
             image = random_light(image, rng)
+            if rng.random() < self.recipe.degraded_share:
+                image = random_degradation(image, rng)
         if self.teacher_data is None:
             return image, labels.astype(np.int64)
         if prediction is None:
