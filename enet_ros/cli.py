@@ -32,7 +32,7 @@ from enet_ros.config import (
 )
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
-from enet_ros.paths import OutputFolder, user_path
+from enet_ros.paths import OutputFolder, user_path, write_atomically
 
 if TYPE_CHECKING:
     from enet_ros.label_space.space import LabelSpace
@@ -524,7 +524,8 @@ def _add_benchmark(commands: Any) -> None:
         'Measure each installed engine and the plain alternatives without this package in turn, '
         'and print a Markdown report. With --out, also write the report, all figures as JSON and '
         'a plot, updated after each size. The full benchmark takes about 12 minutes on two '
-        'cores.')
+        'cores. An ONNX network is compared with the same network run by hand in its runtimes; '
+        '--out then has the report only.')
     benchmark.add_argument('--model', dest='path', default=ModelConfig.path, metavar='MODEL',
                            help=MODEL_HELP)
     benchmark.add_argument('--engines', default='', metavar='NAMES',
@@ -544,15 +545,38 @@ def _benchmark(options: argparse.Namespace) -> int:
     from enet_ros.benchmark.comparison import Comparison
     from enet_ros.benchmark.plan import make_plan
     from enet_ros.benchmark.report import ReportFolder, markdown
+    from enet_ros.models.checkpoint import resolve
 
-    folder = ReportFolder(options.out) if options.out else None
     names = [name for name in options.engines.split(',') if name]
+    if resolve(options.path).suffix == '.onnx':
+        return _benchmark_onnx(options, names)
+    folder = ReportFolder(options.out) if options.out else None
     comparison = Comparison(options.path, make_plan(options.quick, options.sizes), names,
                             options.threads, options.compiled)
     comparison.results['command'] = options.command
     print(markdown(comparison.run(*[folder.write] if folder else [])), end='')
     if folder:
         print(f'\nreport, figures and picture: {folder.path}', file=sys.stderr)
+    return 0
+
+
+def _benchmark_onnx(options: argparse.Namespace, names: Sequence[str]) -> int:
+    from enet_ros.benchmark.onnx_comparison import compare_onnx
+    from enet_ros.benchmark.plan import onnx_plan
+    from enet_ros.models.loading import load_model
+    from enet_ros.models.onnx_network import OnnxNetwork
+    from enet_ros.models.onnx_spec import OnnxSpec
+
+    network, spec = load_model(options.path)
+    assert isinstance(network, OnnxNetwork) and isinstance(spec, OnnxSpec)
+    if options.compiled:
+        raise BadInput('the engine torch does not run ONNX networks; leave --compiled out')
+    folder = OutputFolder(options.out) if options.out else None
+    text = compare_onnx(network, spec, onnx_plan(spec, options.quick, options.sizes), names,
+                        options.threads)
+    print(text, end='')
+    if folder:
+        write_atomically(folder.path / 'benchmark.md', text.encode())
     return 0
 
 

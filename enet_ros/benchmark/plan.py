@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from enet_ros.benchmark.results import Size
 from enet_ros.errors import BadInput
+from enet_ros.models.onnx_spec import OnnxSpec
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Plan:
 
 FULL = Plan(((480, 320), (640, 360), (1280, 720), (1920, 1080)), rounds=8, turn_s=0.25,
             candidate_s=2, deadline_s=float('inf'))
+ONNX_CANDIDATE_S = 6  # there are few candidates, and networks may be slow
 QUICK = Plan(((640, 360),), rounds=3, turn_s=0.25, candidate_s=2, deadline_s=105,
              other_precisions=('float32',))
 
@@ -38,6 +40,17 @@ def make_plan(quick: bool, sizes: str = '') -> Plan:
     """
     plan = QUICK if quick else FULL
     return replace(plan, sizes=tuple(map(_parse_size, sizes.split(',')))) if sizes else plan
+
+
+def onnx_plan(spec: OnnxSpec, quick: bool, sizes: str = '') -> Plan:
+    """Return the Plan of an ONNX network: its own size, or those of a text as for `make_plan`.
+
+    Raise BadInput for sizes that the network does not take.
+    """
+    plan = make_plan(quick, sizes or f'{spec.width}x{spec.height}')
+    for width, height in plan.sizes:
+        spec.check_size(width, height)
+    return replace(plan, candidate_s=ONNX_CANDIDATE_S)
 
 
 def _parse_size(text: str) -> Size:

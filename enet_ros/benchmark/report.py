@@ -8,7 +8,7 @@ from pathlib import Path
 
 from enet_ros.benchmark import paper
 from enet_ros.benchmark.machine import is_busy
-from enet_ros.benchmark.results import Results, Row, SizeResult, engine_of
+from enet_ros.benchmark.results import Machine, Results, Row, SizeResult, engine_of
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
 from enet_ros.models.registry import find_architecture
@@ -84,14 +84,19 @@ def draw(results: Results, file: Path) -> None:
     figure.savefig(file, dpi=120)
 
 
+def machine_text(machine: Machine) -> str:
+    """Return the machine and the versions in one line."""
+    versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
+    return (f'{machine["processor"]}, {machine["cores"]} cores, '
+            f'{"with" if machine["amx_bf16"] else "without"} AMX, {machine["memory_gib"]} GiB, '
+            f'{machine["gpu"] or "no GPU"}; {machine["system"]}; {versions}')
+
+
 def _header(results: Results) -> str:
     machine = results['machine']
-    versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
     lines = [
         f'Command: `{results["command"]}`' if results['command'] else '',
-        f'Machine: {machine["processor"]}, {machine["cores"]} cores, '
-        f'{"with" if machine["amx_bf16"] else "without"} AMX, {machine["memory_gib"]} GiB, '
-        f'{machine["gpu"] or "no GPU"}; {machine["system"]}; {versions}',
+        f'Machine: {machine_text(machine)}',
         f'Model: `{results["model"]}`. Other networks have random weights: their speed is that of '
         'trained ones, but many of their pixels are near a tie between classes, so the agreement '
         f'of their labels means little. Threads: {results["threads"] or "one per core"}. Batch 1, '
@@ -109,7 +114,7 @@ def _targets(results: Results) -> str:
     verdicts = {True: 'yes', False: '**no**', None: '-'}
     rows = [[target.text, _number(target.figure), verdicts[target.reached],
              target.note or 'not measured'] for target in targets(results)]
-    return '### Targets at 640x360\n\n' + _table(['target', 'measured', 'reached', 'by'], rows, 1)
+    return '### Targets at 640x360\n\n' + table(['target', 'measured', 'reached', 'by'], rows, 1)
 
 
 def _size(size: SizeResult) -> str:
@@ -124,7 +129,7 @@ def _size(size: SizeResult) -> str:
             _number(row['frames_per_second']), _number(row['speedup_over_plain']),
             _percent(row['agreement']),
             *(_number(row['speedup_over'].get(other)) for other in others)] for row in rows]
-        parts.append(_table(
+        parts.append(table(
             [_title(architecture), 'ms', 'p95', 'rounds', 'frames/s', 'x plain', 'labels = fp32',
              *(f'x {_title(other)}' for other in others)], lines, 1))
     return '\n\n'.join(parts)
@@ -148,7 +153,7 @@ def _pipeline(results: Results) -> str:
     rows = [[row['name'], _number(row['median_ms']), _number(row['p95_ms'])]
             for row in pipeline['rows']]
     return (f'### A {width}x{height} bgr8 image to labels, overlay and all masks at '
-            f'{width}x{height}\n\n' + _table(['', 'ms', 'p95'], rows, 1)
+            f'{width}x{height}\n\n' + table(['', 'ms', 'p95'], rows, 1)
             + f'\n\nThe network runs at {network_width}x{network_height}, in enet_ros on '
             f'{pipeline["engine"]}.')
 
@@ -165,7 +170,7 @@ def _startup(results: Results) -> str:
                        _number(row['resident_mib']), _number(row['peak_mib'])]
         rows.append([f'{_title(row["architecture"])}, {row["name"]}', *figures])
     width, height = results['startup'][0]['size']
-    return (f'### Start-up and memory, {width}x{height}\n\n' + _table(
+    return (f'### Start-up and memory, {width}x{height}\n\n' + table(
         ['process', 'first labels, cold, s', 'warm, s', 'resident MiB', 'peak MiB'], rows, 1)
         + '\n\nFrom the first import to the first labels. Cold: with an empty cache folder; the '
         "operating system's file cache is not empty. Resident: after some frames.")
@@ -190,7 +195,7 @@ def _costs(results: Results) -> str:
                  f'{paper.ABSTRACT_PARAMETER_RATIO}', f'{segnet["gflops"] / enet["gflops"]:.0f}',
                  f'{paper.ABSTRACT_GFLOPS_RATIO}',
                  f'{segnet["fp16_mib"] / enet["fp16_mib"]:.0f}', '-'])
-    return (f'### Size and computation at {width}x{height}\n\n' + _table(
+    return (f'### Size and computation at {width}x{height}\n\n' + table(
         ['', 'parameters', 'paper', 'GFLOPs', 'paper', 'fp16 MiB', 'paper'], rows, 1)
         + f'\n\n{paper.GFLOPS_NOTE}')
 
@@ -212,7 +217,7 @@ def _paper_times(results: Results) -> str:
     if not rows:
         return ''
     here = [f'{_title(name)} ms, here, {engine}' for name, engine in engines.items()]
-    return ("### The paper's times and this machine's\n\n" + _table(
+    return ("### The paper's times and this machine's\n\n" + table(
         ['', "the paper's board", 'ENet ms', 'SegNet ms', 'ratio', *here], rows, 2)
         + f'\n\n{paper.TIMES_NOTE}')
 
@@ -224,7 +229,7 @@ def _skipped(results: Results) -> str:
         f'- {skipped["name"]}: {skipped["reason"]}' for skipped in results['skipped'])
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
     """Return a Markdown table whose first `left` columns are aligned left, the others right."""
     marks = ['---'] * left + ['---:'] * (len(titles) - left)
     return '\n'.join(f'| {" | ".join(row)} |' for row in (titles, marks, *rows))

@@ -52,16 +52,21 @@ class EngineClass:
     The module is imported only when the engine is built, because its runtime may be missing.
 
     packages: names for pip.
-    runs_onnx: whether it runs ONNX networks of other programs.
     precisions: those that are measured on a CPU if precision 'auto' is requested; empty if the
         engine itself has one precision for each device.
+    onnx_precisions: the same for ONNX networks of other programs; None if it does not run them.
     """
 
     module: str
     name: str
     packages: tuple[str, ...]
     precisions: tuple[str, ...] = ()
-    runs_onnx: bool = False
+    onnx_precisions: tuple[str, ...] | None = None
+
+    def precisions_for(self, network: AnyNetwork) -> tuple[str, ...]:
+        """Return the precisions that are measured for a network."""
+        return (self.onnx_precisions or () if isinstance(network, OnnxNetwork)
+                else self.precisions)
 
 
 ENGINE_CLASSES = {
@@ -69,11 +74,12 @@ ENGINE_CLASSES = {
     'native': EngineClass('enet_ros.engines.native_engine', 'NativeEngine', (),
                           ('float32', 'float16')),
     'openvino': EngineClass('enet_ros.engines.openvino_engine', 'OpenVinoEngine',
-                            ('openvino', 'onnx'), ('float32', 'bfloat16'), runs_onnx=True),
+                            ('openvino', 'onnx'), ('float32', 'bfloat16'),
+                            ('float32', 'bfloat16')),
     'onnxruntime': EngineClass('enet_ros.engines.onnxruntime_engine', 'OnnxRuntimeEngine',
-                               ('onnxruntime', 'onnx'), runs_onnx=True),
+                               ('onnxruntime', 'onnx'), onnx_precisions=('float32',)),
     'tensorrt': EngineClass('enet_ros.engines.onnxruntime_engine', 'TensorRtEngine',
-                            ('onnxruntime-gpu', 'onnx'), runs_onnx=True),
+                            ('onnxruntime-gpu', 'onnx'), onnx_precisions=()),
 }
 
 
@@ -88,7 +94,7 @@ def build_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSp
     engine_class = ENGINE_CLASSES[name]
     if isinstance(network, OnnxNetwork):
         assert isinstance(spec, OnnxSpec)
-        if not engine_class.runs_onnx:
+        if engine_class.onnx_precisions is None:
             raise BadInput(f'engine {name} does not run ONNX networks, and the model is '
                            f'{network.path}; choose engine auto, openvino or onnxruntime')
         spec.check_size(inference_spec.width, inference_spec.height)
@@ -105,7 +111,8 @@ def build_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSp
 def engines_for(network: AnyNetwork) -> list[str]:
     """Return the names of the installed engines that run networks of its kind."""
     return [name for name in installed_engines()
-            if ENGINE_CLASSES[name].runs_onnx or not isinstance(network, OnnxNetwork)]
+            if not isinstance(network, OnnxNetwork)
+            or ENGINE_CLASSES[name].onnx_precisions is not None]
 
 
 def installed_engines() -> list[str]:

@@ -122,9 +122,10 @@ def open_settings(config: ModelConfig, network: AnyNetwork) -> list[Setting]:
     if 'auto' not in (config.engine, config.precision):
         return []
     names = engines_for(network) if config.engine == 'auto' else [config.engine]
-    return [Setting(name, precision) for name in names
-            for precision in ENGINE_CLASSES[name].precisions
-            if config.precision in ('auto', precision)]
+    settings = [Setting(name, precision) for name in names
+                for precision in ENGINE_CLASSES[name].precisions_for(network)
+                if config.precision in ('auto', precision)]
+    return [] if settings == [Setting(_last_resort(network), 'float32')] else settings
 
 
 def _float32_labels(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
