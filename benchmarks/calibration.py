@@ -20,8 +20,9 @@ from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import Dataset, Frames, ResizedFrames
 from enet_ros.errors import BadInput
 from enet_ros.evaluation.evaluate import Evaluation, require_same_classes
+from enet_ros.evaluation.logits import logits_of
 from enet_ros.evaluation.temperature import fit_temperature
-from enet_ros.models import checkpoint
+from enet_ros.models.loading import AnySpec, load_model
 from enet_ros.segmenter import Segmenter
 
 NONE = 'none'  # the name of the temperature 1
@@ -46,12 +47,12 @@ def main() -> int:
 
 def measure(options: argparse.Namespace) -> None:
     """Print the table."""
-    network, spec = checkpoint.load(options.model)
+    network, spec = load_model(options.model)
     size = spec.width, spec.height
     data = {name: val(open_dataset(name, options.root), spec)
             for name in dict.fromkeys(options.fit + options.measure)}
     temperatures = {NONE: 1.0, **{
-        name: fit_temperature(network, spec, ResizedFrames(data[name], size))
+        name: fit_temperature(logits_of(network, spec), ResizedFrames(data[name], size))
         for name in options.fit}}
     segmenters = {name: Segmenter(network, replace(spec, temperature=temperature),
                                   engine=options.engine)
@@ -66,7 +67,7 @@ def measure(options: argparse.Namespace) -> None:
         print(f'| {name} | {temperature:.3f} | {cells} |')
 
 
-def val(dataset: Dataset, spec: checkpoint.ModelSpec) -> Frames:
+def val(dataset: Dataset, spec: AnySpec) -> Frames:
     """Return the frames of val, checked."""
     require_same_classes(spec.labels, dataset.labels)
     frames = dataset.splits['val']

@@ -307,10 +307,10 @@ def _add_calibrate(commands: Any) -> None:
     calibrate = _add_command(
         commands, _calibrate, 'calibrate MODEL --out FILE',
         'fit the confidence of a model to labeled frames',
-        'Write a copy of a model with the temperature at which its confidence predicts best '
-        'whether labels are correct. Labels do not change. Use frames that the model was not '
-        'trained on. Print the calibration error before and after, and what thresholds of the '
-        'confidence do.')
+        'Write a copy of a model, or of the YAML file of an ONNX network, with the temperature at '
+        'which its confidence predicts best whether labels are correct. Labels do not change. '
+        'Use frames that the model was not trained on. Print the calibration error before and '
+        'after, and what thresholds of the confidence do.')
     calibrate.add_argument('path', metavar='MODEL', help=MODEL_HELP)
     calibrate.add_argument('--out', required=True, metavar='FILE', help='file to write')
     _add_split(calibrate)
@@ -325,24 +325,23 @@ def _calibrate(options: argparse.Namespace) -> int:
     from enet_ros.evaluation.calibrate import (
         CalibrationFolder,
         calibrate,
-        calibrated_spec,
         summary,
+        write_calibrated,
     )
-    from enet_ros.models import checkpoint
+    from enet_ros.models.loading import load_model
 
     out = _new_file(options.out)
     if not out.parent.is_dir():
         raise BadInput(f'{out} has no folder; create it, or name another file with --out')
     dataset = open_dataset(options.data, options.root)
-    network, spec = checkpoint.load(options.path)
+    network, spec = load_model(options.path)
     segmenter = _load_segmenter(options)
     print(_description(options, segmenter))
     folder = CalibrationFolder(options.report) if options.report else None
     calibration = calibrate(network, spec, dataset, options.split, segmenter)
     print(summary(calibration))
-    checkpoint.copy_with_spec(options.path, out, calibrated_spec(
-        spec, calibration, f'{dataset.name} {options.split}'))
-    print(f'{out}: {options.path} with this temperature')
+    print(write_calibrated(options.path, out, spec, calibration,
+                           f'{dataset.name} {options.split}'))
     if folder:
         folder.write(calibration, _report_facts(options, segmenter, dataset.name))
         print(f'report and figure: {folder.path}')

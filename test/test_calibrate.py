@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from sample_data import make_camvid, make_cityscapes
+import yaml
+from onnx_networks import CLASSES as NAMED_CLASSES
+from onnx_networks import SmallNetwork, describe, export, write_network
+from sample_data import make_camvid, make_cityscapes, write
 
 from enet_ros import cli
 from enet_ros.data.datasets import open_dataset
@@ -21,11 +25,14 @@ from enet_ros.evaluation.calibrate import THRESHOLDS, recommendation, threshold_
 from enet_ros.evaluation.confidence_counts import ConfidenceCounts
 from enet_ros.evaluation.confidence_figure import confidence_figure
 from enet_ros.evaluation.evaluate import Evaluation
+from enet_ros.evaluation.logits import logits_of
 from enet_ros.evaluation.temperature import _likelihood, fit_temperature
 from enet_ros.images.postprocess import hide_uncertain
 from enet_ros.labels import UNLABELED, LabelClass, LabelSet
 from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.loading import load_model
+from enet_ros.models.onnx_spec import read_onnx_spec
 from enet_ros.segmenter import Segmenter
 
 CLASSES = 4
@@ -135,10 +142,11 @@ class TestFit:
     def test_the_temperature_of_the_labels_is_found(self, spec, temperature, start):
         network = Linear()
         frames = frames_of(network, spec, temperature)
-        found = fit_temperature(network, replace(spec, temperature=start), frames)
+        logits = logits_of(network, spec)
+        found = fit_temperature(logits, frames, start)
         assert found == pytest.approx(temperature, rel=0.03)
         below, best, above = (
-            _likelihood(network, spec, frames, range(len(frames)), factor / found).nll
+            _likelihood(logits, frames, range(len(frames)), factor / found).nll
             for factor in (0.998, 1.0, 1.002))
         assert best < min(below, above)
 
@@ -148,15 +156,16 @@ class TestFit:
                   in frames_of(network, spec, 0.01)]
         network.conv.bias.data[:] = torch.tensor([9.0, 0, 0, 0])
         with pytest.raises(BadInput, match='no temperature from 0.01 to 100 fits: .* all correct'):
-            fit_temperature(network, spec, frames)
+            fit_temperature(logits_of(network, spec), frames)
         network.conv.bias.data[:] = torch.tensor([-9.0, 0, 0, 0])
         with pytest.raises(BadInput, match='or no better than chance'):
-            fit_temperature(network, spec, frames)
+            fit_temperature(logits_of(network, spec), frames)
 
     def test_frames_without_labels_are_rejected(self, spec):
         image = np.zeros((48, 64, 3), np.uint8)
         with pytest.raises(BadInput, match='no pixel of the frames has a true class'):
-            fit_temperature(Linear(), spec, [(image, np.full((48, 64), UNLABELED, np.uint8))])
+            fit_temperature(logits_of(Linear(), spec),
+                            [(image, np.full((48, 64), UNLABELED, np.uint8))])
 
 
 SIZE = ['--width', '160', '--height', '120', '--engine', 'torch', '--device', 'cpu']
@@ -244,6 +253,62 @@ class TestCommand:
         assert calibrate('enet_camvid', '--out', tmp_path / 'm', '--root', camvid, '--report',
                          tmp_path / 'report', *SIZE) == 1
         assert 'pip install matplotlib' in capsys.readouterr().err
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    """Return a data set whose labels are drawn from softmax(logits / 2) of an ONNX network."""
+    rng = np.random.default_rng(1)
+    network = SmallNetwork()
+    takes = read_onnx_spec(describe(tmp_path / 'net.onnx')).input
+    for number in range(3):
+        image = rng.integers(0, 256, (48, 64, 3), np.uint8)
+        with torch.inference_mode():
+            logits = network(torch.from_numpy(takes.array(image)))[0].numpy()
+        labels = (logits / 2 + rng.gumbel(size=logits.shape)).argmax(0).astype(np.uint8)
+        write(tmp_path / 'images' / f'{number}.png', image[..., ::-1])
+        write(tmp_path / 'labels' / f'{number}.png', labels)
+    file = tmp_path / 'warehouse.yaml'
+    file.write_text(yaml.safe_dump({
+        'name': 'warehouse', 'size': [64, 48], 'classes': NAMED_CLASSES,
+        'val': {'images': 'images', 'labels': 'labels'}}))
+    return file
+
+
+@pytest.mark.skipif(not find_spec('onnx') or not find_spec('onnxruntime'),
+                    reason='needs onnx and onnxruntime')
+class TestOnnxNetworks:
+    @pytest.mark.parametrize('settings', [{}, {'stride': 4}, {'layout': 'NHWC'}], ids=str)
+    def test_the_logits_are_those_of_the_engine(self, tmp_path, settings):
+        layout = settings.get('layout', 'NCHW')
+        file = export(SmallNetwork(**settings), tmp_path / 'net.onnx', layout=layout)
+        describe(file, layout=layout, temperature=2.5)
+        image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+        logits = logits_of(*load_model(file))(image)
+        assert logits.shape == (len(NAMED_CLASSES), 48, 64)
+        probability, labels = (logits / 2.5).softmax(0).max(0)
+        segmentation = Segmenter.load(file, engine='onnxruntime', device='cpu')(image)
+        assert (segmentation.labels == labels.numpy()).mean() > 0.999
+        assert np.abs(segmentation.confidence - 255 * probability.numpy()).max() < 1
+
+    def test_the_yaml_file_gets_the_temperature(self, warehouse, tmp_path, capsys):
+        network = write_network(tmp_path)
+        out = tmp_path / 'calibrated.yaml'
+        assert calibrate(network, '--data', warehouse, '--out', out, '--engine', 'onnxruntime',
+                         '--device', 'cpu') == 0
+        spec = read_onnx_spec(out)
+        assert spec.temperature == pytest.approx(2, rel=0.05)
+        assert replace(spec, temperature=1.0) == read_onnx_spec(network.with_suffix('.yaml'))
+        printed = capsys.readouterr().out
+        assert f'{out}: description of {network} with this temperature; replace ' in printed
+
+    @pytest.mark.parametrize('output', ['probabilities', 'labels'])
+    def test_a_network_without_logits_is_rejected(self, warehouse, tmp_path, capsys, output):
+        network = export(SmallNetwork(output, labels=torch.int64), tmp_path / 'net.onnx')
+        describe(network, output=output)
+        assert calibrate(network, '--data', warehouse, '--out', tmp_path / 'out.yaml',
+                         '--engine', 'onnxruntime', '--device', 'cpu') == 1
+        assert f'predicts {output}, and a temperature needs logits' in capsys.readouterr().err
 
 
 def test_the_figure_shows_the_accuracy_of_each_bin():

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -12,10 +13,12 @@ from enet_ros.evaluation.confidence_counts import BINS, ConfidenceCounts
 from enet_ros.evaluation.confidence_figure import confidence_figure
 from enet_ros.evaluation.confusion_figure import require_matplotlib
 from enet_ros.evaluation.evaluate import Evaluation, require_same_classes
+from enet_ros.evaluation.logits import logits_of
 from enet_ros.evaluation.temperature import fit_temperature
 from enet_ros.json_data import json_text
-from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models import checkpoint
+from enet_ros.models.loading import AnyNetwork, AnySpec
+from enet_ros.models.onnx_spec import OnnxSpec, sidecar, write_onnx_spec
 from enet_ros.paths import OutputFolder
 from enet_ros.segmenter import Segmenter
 
@@ -36,11 +39,11 @@ class Calibration:
     after: ConfidenceCounts
 
 
-def calibrate(network: Network, spec: ModelSpec, dataset: Dataset, split: str,
+def calibrate(network: AnyNetwork, spec: AnySpec, dataset: Dataset, split: str,
               segmenter: Segmenter) -> Calibration:
     """Fit the temperature on a split of a Dataset, and measure the confidence on it.
 
-    The temperature is fitted to PyTorch's logits at the size of the network. Confidence is what
+    The temperature is fitted to logits in float32 at the size of the network. Confidence is what
     the engine returns, in 255 steps and at the size of the ground truth.
 
     segmenter: runs the network with the spec.
@@ -51,7 +54,8 @@ def calibrate(network: Network, spec: ModelSpec, dataset: Dataset, split: str,
     require_same_classes(spec.labels, dataset.labels)
     frames = dataset.splits[split]
     frames.check(progress=True)
-    temperature = fit_temperature(network, spec, ResizedFrames(frames, segmenter.size))
+    temperature = fit_temperature(logits_of(network, spec), ResizedFrames(frames, segmenter.size),
+                                  spec.temperature)
     # The settings that were selected for the first engine, so that none is measured again.
     calibrated = Segmenter(network, replace(spec, temperature=temperature), *segmenter.size,
                            **asdict(segmenter.config))
@@ -63,14 +67,23 @@ def calibrate(network: Network, spec: ModelSpec, dataset: Dataset, split: str,
     return Calibration(temperature, segmenter, before.confidence, after.confidence)
 
 
-def calibrated_spec(spec: ModelSpec, calibration: Calibration, data: str) -> ModelSpec:
-    """Return the spec of a model with the fitted temperature and a record of the calibration.
+def write_calibrated(path: str | os.PathLike[str], out: Path, spec: AnySpec,
+                     calibration: Calibration, data: str) -> str:
+    """Write a model with the fitted temperature, and return what was written, in words.
 
-    data: the frames that it was fitted on, in words.
+    Of a checkpoint it is a copy, with a record of the calibration in its metrics. Of an ONNX
+    network it is the YAML file. Raise BadInput if `out` cannot be written.
+
+    path: the model. data: the frames that the temperature was fitted on, in words.
     """
+    spec = replace(spec, temperature=calibration.temperature)
+    if isinstance(spec, OnnxSpec):
+        write_onnx_spec(out, spec)
+        return f'{out}: description of {path} with this temperature; replace {sidecar(Path(path))}'
     record = {'data': data, **_errors(calibration)}
-    return replace(spec, temperature=calibration.temperature,
-                   metrics={**spec.metrics, 'calibration': record})
+    checkpoint.copy_with_spec(path, out, replace(
+        spec, metrics={**spec.metrics, 'calibration': record}))
+    return f'{out}: {path} with this temperature'
 
 
 def _errors(calibration: Calibration) -> dict[str, float]:

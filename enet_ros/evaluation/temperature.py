@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from enet_ros.data.frames import LabeledImages
 from enet_ros.errors import BadInput
-from enet_ros.models.checkpoint import TEMPERATURES, ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.evaluation.logits import Logits
+from enet_ros.models.checkpoint import TEMPERATURES
 
 PRECISION = 1e-3  # a last step of Newton's method that is smaller, relative, leaves no error
 MAX_PASSES = 30
@@ -25,20 +25,20 @@ class Likelihood(NamedTuple):
     curvature: float
 
 
-def fit_temperature(network: Network, spec: ModelSpec, frames: LabeledImages) -> float:
+def fit_temperature(logits: Logits, frames: LabeledImages, start: float = 1.0) -> float:
     """Return the temperature that minimizes the negative log-likelihood of the true classes.
 
-    It is computed from the logits of the network in float32 over all pixels with a true class
-    (Guo et al., On Calibration of Modern Neural Networks, 2017).
+    It is computed over all pixels with a true class (Guo et al., On Calibration of Modern Neural
+    Networks, 2017).
 
-    frames: images and labels at the size at which the network runs.
+    frames: images and labels at the size at which the network runs. start: a temperature.
 
     Raise BadInput if no temperature between TEMPERATURES is the minimum.
     """
-    inverse = 1 / spec.temperature
+    inverse = 1 / start
     # The minimum over some frames is a start that saves passes over all of them.
     for step in (EVERY, 1):
-        minimum = _minimum(network, spec, frames, range(0, len(frames), step), inverse)
+        minimum = _minimum(logits, frames, range(0, len(frames), step), inverse)
         inverse = minimum or inverse
     if minimum is None:
         raise BadInput(f'no temperature from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g} fits: the '
@@ -47,8 +47,8 @@ def fit_temperature(network: Network, spec: ModelSpec, frames: LabeledImages) ->
     return 1 / minimum
 
 
-def _minimum(network: Network, spec: ModelSpec, frames: LabeledImages, indices: Sequence[int],
-             inverse: float) -> float | None:
+def _minimum(logits: Logits, frames: LabeledImages, indices: Sequence[int], inverse: float
+             ) -> float | None:
     """Return the 1 / temperature that is best on some frames, or None if it is out of range.
 
     The likelihood is convex in 1 / temperature, so that Newton's method finds the minimum in a
@@ -56,7 +56,7 @@ def _minimum(network: Network, spec: ModelSpec, frames: LabeledImages, indices: 
     """
     least, most = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
     for _ in range(MAX_PASSES):
-        likelihood = _likelihood(network, spec, frames, indices, inverse)
+        likelihood = _likelihood(logits, frames, indices, inverse)
         if likelihood.slope > 0:
             most = inverse
         else:
@@ -72,24 +72,22 @@ def _minimum(network: Network, spec: ModelSpec, frames: LabeledImages, indices: 
 
 
 @torch.inference_mode()
-def _likelihood(network: Network, spec: ModelSpec, frames: LabeledImages, indices: Sequence[int],
-                inverse: float) -> Likelihood:
+def _likelihood(logits: Logits, frames: LabeledImages, indices: Sequence[int], inverse: float
+                ) -> Likelihood:
     """Return the likelihood of the labeled pixels of some frames at 1 / temperature."""
-    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (spec.mean, spec.std))
     sums, pixels = torch.zeros(3, dtype=torch.float64), 0
     for index in tqdm(indices, 'fit', unit='frame', leave=False, disable=None):
         image, truth = frames[index]
-        x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255  # (1, 3, H, W)
-        logits = network((x - mean) / std)[0].flatten(1)  # (classes, H W)
+        scores = logits(image).flatten(1)  # (classes, H W)
         labels = torch.from_numpy(truth).flatten().long()
-        labeled = labels < len(logits)
-        logits, labels = logits[:, labeled], labels[labeled]  # (classes, N), (N,)
-        logits = logits - logits.amax(0)
-        true = logits.gather(0, labels[None])[0]
-        total = (inverse * logits).logsumexp(0)
-        probability = (inverse * logits - total).exp()
-        expected = (probability * logits).sum(0)
-        variance = (probability * logits ** 2).sum(0) - expected ** 2
+        labeled = labels < len(scores)
+        scores, labels = scores[:, labeled], labels[labeled]  # (classes, N), (N,)
+        scores = scores - scores.amax(0)
+        true = scores.gather(0, labels[None])[0]
+        total = (inverse * scores).logsumexp(0)
+        probability = (inverse * scores - total).exp()
+        expected = (probability * scores).sum(0)
+        variance = (probability * scores ** 2).sum(0) - expected ** 2
         sums += torch.stack([each.double().sum() for each in (
             total - inverse * true, expected - true, variance)])
         pixels += len(labels)
