@@ -31,7 +31,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, object]:
             return super().construct_mapping(node, deep)
 
     try:
-        data = yaml.load(Path(path).read_text(), Loader)  # a SafeLoader
+        data = yaml.load(Path(path).read_text(), Loader)  # noqa: S506  it is a SafeLoader
     except OSError as error:
         raise BadInput(f'cannot read {path}: {error.strerror}; name a YAML file') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
