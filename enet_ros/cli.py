@@ -8,6 +8,7 @@ import argparse
 import json
 import logging
 import math
+import os
 import shlex
 import signal
 import sys
@@ -55,9 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command = shlex.join(['enet', *arguments])
         logging.basicConfig(level=logging.WARNING, format='enet: %(message)s')
         logger.setLevel(logging.INFO)
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
     except BadInput as error:
         message = str(error)
+    except BrokenPipeError:
+        # Nobody reads the output any more, as in `enet info | head`; the flush at exit must not
+        # fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         message = f'{error.filename}: {error.strerror}' if error.filename else str(error)
     except KeyboardInterrupt:

@@ -75,3 +75,11 @@ def test_ctrl_c_stops_a_running_command_without_a_traceback(tmp_path, tiny_model
         process.kill()
     assert process.returncode == 130
     assert errors.splitlines()[-1] == 'enet: interrupted' and 'Traceback' not in errors
+
+
+def test_output_that_nobody_reads_is_no_error(tiny_model):
+    process = subprocess.Popen([sys.executable, '-m', 'enet_ros.cli', 'info', tiny_model],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1 and errors == ''
