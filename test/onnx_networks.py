@@ -42,17 +42,19 @@ class SmallNetwork(nn.Module):
         return scores.permute(0, 2, 3, 1) if self.layout == 'NHWC' else scores
 
 
-def export(module, file, size=(64, 48), dtype=torch.float32, layout='NCHW', opset=17, free=False):
+def export(module, file, size=(64, 48), dtype=torch.float32, layout='NCHW', opset=17, free=False,
+           free_batch=False):
     """Write a module as an ONNX file for images of size (width, height), and return its path."""
     width, height = size
     shape = (1, 3, height, width) if layout == 'NCHW' else (1, height, width, 3)
     axes = {2: 'height', 3: 'width'} if layout == 'NCHW' else {1: 'height', 2: 'width'}
+    axes = {**(axes if free else {}), **({0: 'batch'} if free_batch else {})}
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter('ignore')
         torch.onnx.export(module.eval(), (torch.zeros(shape, dtype=dtype),), str(file),
                           dynamo=False, opset_version=opset, input_names=['image'],
                           output_names=['prediction'],
-                          dynamic_axes={'image': axes} if free else None)
+                          dynamic_axes={'image': axes, 'prediction': axes} if axes else None)
     return file
 
 

@@ -1,6 +1,7 @@
 """ONNX networks of other programs: on the engines, in commands, and with mistakes."""
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,10 +23,12 @@ from torch.nn import functional as F
 from enet_ros.cli import main
 from enet_ros.config import LatencyConfig, ModelConfig, OutputConfig, SegmentationConfig
 from enet_ros.engines import engine as engine_module
+from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.onnx_graph import graph_digest
 from enet_ros.engines.street_image import street_image
 from enet_ros.errors import BadInput
 from enet_ros.images.postprocess import scale_labels
-from enet_ros.labels import CITYSCAPES
+from enet_ros.labels import CAMVID, CITYSCAPES
 from enet_ros.latency.model_pool import ModelPool
 from enet_ros.models.loading import load_model, read_model_spec
 from enet_ros.segmenter import Segmenter
@@ -64,9 +67,10 @@ def same(labels, expected):
     ({}, {'opset': 11, 'stride': 4}),
     ({}, {'opset': 13, 'stride': 2}),
     ({}, {'opset': 18, 'stride': 2}),
-    ({'stride': 4}, {'free': True, 'stride': 4}),
+    ({'stride': 4}, {'free': True, 'free_batch': True, 'stride': 4}),
+    ({}, {'free_batch': True}),
 ], ids=['plain', 'bgr, 255', 'NHWC', 'uint8', 'uint8 NHWC bgr', 'opset 11', 'opset 13',
-        'opset 18', 'free size'])
+        'opset 18', 'free size', 'free batch'])
 def test_labels_and_confidence_are_those_of_the_network(tmp_path, engine, stated, options):
     made = {name: options.pop(name) for name in ('stride', 'scale') if name in options}
     module = SmallNetwork(layout=options.get('layout', 'NCHW'), **made)
@@ -142,6 +146,41 @@ def test_a_network_of_another_project(tmp_path):
     session = onnxruntime.InferenceSession(TEACHER, providers=['CPUExecutionProvider'])
     x = np.ascontiguousarray(image.transpose(2, 0, 1)[None] / np.float32(255))
     assert same(own.labels, session.run(None, {'image': x})[0][0].argmax(0))
+
+
+def test_a_graph_of_this_package(tmp_path, tiny_model):
+    file = tmp_path / 'exported.onnx'
+    assert main(['export', str(tiny_model), '--out', str(file), '--confidence']) == 0
+    describe(file, dtype='uint8', layout='NHWC', mean=None, std=None, output='labels',
+             classes=CAMVID.to_dict()['classes'])
+    expected = Segmenter.load(tiny_model, engine='torch', device='cpu')(IMAGE).labels
+    assert (segmenter(file)(IMAGE).labels == expected).mean() > 0.999
+
+
+def test_the_digest_depends_on_network_description_and_sizes(tmp_path):
+    file = write_network(tmp_path)
+    network, spec = load_model(file)
+    describe(file, mean=[0, 0, 0])
+    _, other_spec = load_model(file)
+    export(SmallNetwork(scale=2.0), file)
+    other_network, _ = load_model(file)
+    inference_spec = InferenceSpec(64, 48)
+    digests = {graph_digest(network, spec, inference_spec),
+               graph_digest(network, spec, inference_spec, True),
+               graph_digest(network, spec, InferenceSpec(64, 48, 32, 24)),
+               graph_digest(network, replace(spec, temperature=2.0), inference_spec),
+               graph_digest(network, other_spec, inference_spec),
+               graph_digest(other_network, spec, inference_spec)}
+    assert len(digests) == 6
+    assert graph_digest(network, spec, inference_spec) in digests
+
+
+def test_labels_without_confidence_are_in_the_summary(tmp_path):
+    describe(export(SmallNetwork('labels', labels=torch.int64), tmp_path / 'net.onnx'),
+             output='labels')
+    pool = ModelPool(SegmentationConfig(model=ModelConfig(
+        path=str(tmp_path / 'net.onnx'), engine='openvino', device='cpu')), clock=lambda: 0.0)
+    assert pool.summary()['confidence'] == '255 everywhere, because the network predicts labels'
 
 
 class TestSelection:

@@ -172,7 +172,8 @@ class _GraphAround:
                 wanted = [1, 'height', 'width', count]
             if is_labels:
                 wanted = [1, 'height', 'width']
-            raise BadInput(f'{self.network.path} gives {dtype} {shape_text(shape)}, and '
+            found = f'{dtype or "no tensor"} {shape_text(shape)}'
+            raise BadInput(f'{self.network.path} gives {found}, and '
                            f'{sidecar(self.network.path)} describes {self.spec.output} of '
                            f'{count} classes, {shape_text(wanted)}; correct output, layout or '
                            'classes there, or name a segmentation network')

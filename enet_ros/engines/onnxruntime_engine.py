@@ -16,7 +16,7 @@ from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import cached_onnx, graph_digest, read_outputs
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
-from enet_ros.models.loading import AnyNetwork, AnySpec
+from enet_ros.models.loading import AnyNetwork, AnySpec, has_confidence
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -48,10 +48,10 @@ class _SessionEngine(ABC):
     def infer(self, image: NDArray[np.uint8], confidence: bool
               ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         self.inference_spec.check_image(image)
-        confidence = bool(confidence)
-        if confidence not in self._sessions:
-            self._sessions[confidence] = self._load(confidence)
-        session = self._sessions[confidence]
+        key = bool(confidence) and has_confidence(self._spec)
+        if key not in self._sessions:
+            self._sessions[key] = self._load(key)
+        session = self._sessions[key]
         try:
             outputs = session.run(None, {session.get_inputs()[0].name: image[None]})
         except Exception as error:  # of an ONNX network at a size that it does not take

@@ -10,7 +10,7 @@ from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import cached_onnx, read_outputs
 from enet_ros.errors import BadInput
-from enet_ros.models.loading import AnyNetwork, AnySpec
+from enet_ros.models.loading import AnyNetwork, AnySpec, has_confidence
 
 if TYPE_CHECKING:
     from openvino import InferRequest
@@ -60,7 +60,7 @@ class OpenVinoEngine:
     def infer(self, image: NDArray[np.uint8], confidence: bool
               ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         self.inference_spec.check_image(image)
-        request = self._request(bool(confidence))
+        request = self._request(bool(confidence) and has_confidence(self._spec))
         # In a thread of OpenVINO: in the caller's thread, an unfortunate alignment of the stack
         # can make the same work take half as long again.
         try:

@@ -9,7 +9,7 @@ from enet_ros.engines.engine import Engine
 from enet_ros.errors import BadInput
 from enet_ros.labels import LabelSet
 from enet_ros.latency.size_policy import Size, SizePolicy
-from enet_ros.models.loading import AnySpec, load_model
+from enet_ros.models.loading import AnySpec, has_confidence, load_model
 from enet_ros.segmenter import Segmenter
 
 COST_RUNS = 3  # of each size; the fastest is its cost
@@ -28,6 +28,7 @@ class ModelPool:
         self.config: ModelConfig = config.model
         model, spec = load_model(self.path)
         self.labels: LabelSet = spec.labels
+        self._has_confidence = has_confidence(spec)
         sizes = network_sizes(config, spec)
         settings = {**asdict(config.model), 'filter': config.output.filter,
                     'output_size': config.output.fixed_size}
@@ -59,7 +60,7 @@ class ModelPool:
     def summary(self) -> dict[str, str]:
         """Return what was requested and what runs, for log and diagnostics."""
         requested, engine = self.config, self.engine
-        return {
+        summary = {
             'model': f'{self.path}, {len(self.labels)} classes of {self.labels.name}',
             'requested engine': f'{requested.engine} {requested.device} {requested.precision}',
             'engine': engine.name,
@@ -67,6 +68,9 @@ class ModelPool:
             'network sizes': ' '.join(f'{width}x{height}' for width, height in self.segmenters),
             'load time': f'{self.load_ms:.0f} ms',
         }
+        if not self._has_confidence:
+            summary['confidence'] = '255 everywhere, because the network predicts labels'
+        return summary
 
 
 def network_sizes(config: SegmentationConfig, spec: AnySpec) -> list[Size]:

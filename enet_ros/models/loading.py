@@ -13,6 +13,11 @@ AnyNetwork = Network | OnnxNetwork
 AnySpec = ModelSpec | OnnxSpec
 
 
+def has_confidence(spec: AnySpec) -> bool:
+    """Return whether a network tells how sure it is, which labels alone do not."""
+    return isinstance(spec, ModelSpec) or spec.output != 'labels'
+
+
 def load_model(path: str | os.PathLike[str]) -> tuple[AnyNetwork, AnySpec]:
     """Return the network of a model, and what is known of it.
 

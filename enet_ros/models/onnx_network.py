@@ -47,7 +47,7 @@ def read_onnx(path: Path) -> OnnxNetwork:
     except Exception as error:  # of protobuf, whose package may have two implementations
         raise BadInput(f'{path} is not a whole ONNX file ({_line(error)}); copy it again'
                        ) from error
-    if not model.graph.node:
+    if not model.graph.node or not model.graph.output:
         raise BadInput(f'{path} holds no network; copy it again, or export it again')
     _embed_external_data(model, path)
     try:
