@@ -26,6 +26,7 @@ from enet_ros.images.encodings import (
     MAX_SIDE,
     RawImage,
     decode_compressed,
+    decode_depth,
     decode_mono8,
     decode_raw,
 )
@@ -139,6 +140,24 @@ def test_white_level_scales_16_bit_bayer_patterns():
     raw = raw_image(pattern.view(np.uint8), 'bayer_grbg16', 8, 6)
     assert (decode_raw(raw, white_level=4095).image == 255).all()
     assert (decode_raw(raw).image == 16).all()
+
+
+@pytest.mark.parametrize('bigendian', [False, True])
+@pytest.mark.parametrize('encoding, dtype', [('16UC1', 'u2'), ('mono16', 'u2'), ('32FC1', 'f4')])
+def test_depth_is_a_view_on_the_data(encoding, dtype, bigendian):
+    padded = np.arange(15).reshape(3, 5).astype(f'{">" if bigendian else "<"}{dtype}')
+    values = padded[:, :4]  # one pixel of padding per row
+    raw = RawImage(encoding, 4, 3, padded.strides[0], bigendian, padded.tobytes())
+    depth = decode_depth(raw)
+    np.testing.assert_array_equal(depth, values)
+    assert depth.dtype.kind == dtype[0] and not depth.flags.owndata
+
+
+def test_other_encodings_are_not_depth():
+    with pytest.raises(BadInput, match='publish 16UC1'):
+        decode_depth(RawImage('rgb8', 2, 2, 6, False, bytes(12)))
+    with pytest.raises(BadInput, match='truncated'):
+        decode_depth(RawImage('32FC1', 2, 2, 8, False, bytes(12)))
 
 
 def test_data_longer_than_the_rows_is_accepted():

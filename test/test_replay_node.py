@@ -11,7 +11,7 @@ from nodes import node_process
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
-from enet_ros.ros.convert import image_to_array
+from enet_ros.ros.convert import image_to_array, image_to_depth
 from enet_ros.synthetic.street import SyntheticStreet
 
 NODE = '/replay_node'
@@ -73,6 +73,26 @@ def test_the_street_has_calibration_and_ground_truth(start, probe):
                   if np.array_equal(frame.image, image_to_array(image).rgb()))
     labels = np.array(truth.data, np.uint8).reshape(120, 160)
     assert np.array_equal(labels, frames[number].labels)
+
+
+def test_the_street_has_exact_depth(start, probe):
+    start(rate_hz=5, width=160, height=120, seed=3)
+    probe.subscribe(Image, f'{NODE}/depth')
+    probe.subscribe(Image, f'{NODE}/truth')
+    probe.wait(lambda: probe.node.count_publishers(f'{NODE}/depth'), 'the publisher')
+
+    def pair():
+        return next(((depth, truth) for depth in probe.received[f'{NODE}/depth']
+                     for truth in probe.received[f'{NODE}/truth'] if stamp(depth) == stamp(truth)),
+                    None)
+
+    depth, truth = probe.wait(pair, 'depth and truth of a frame')
+    assert (depth.width, depth.height, depth.encoding) == (160, 120, '32FC1')
+    labels = np.array(truth.data, np.uint8).reshape(120, 160)
+    street = SyntheticStreet(160, 120, 3)
+    frame = next(frame for frame in (street.render(index, with_depth=True) for index in range(300))
+                 if np.array_equal(frame.labels, labels))
+    np.testing.assert_array_equal(image_to_depth(depth), frame.depth)
 
 
 def test_frames_on_request_until_the_source_ends(start, probe, folder):

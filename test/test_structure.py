@@ -23,6 +23,7 @@ LAYERS = [
     ['freespace'],
     ['synthetic'],
     ['images'],
+    ['pointcloud'],
     ['engines'],
     ['segmenter'],
     ['latency'],

@@ -67,6 +67,7 @@ class _Layout(NamedTuple):
 _BGR = _Layout(3, order='bgr')
 _MONO8 = _Layout(1, cv2.COLOR_GRAY2RGB)
 _MONO16 = _MONO8._replace(bits=16)
+_DEPTH = {'16UC1': _MONO16, 'mono16': _MONO16, '32FC1': _Layout(1, bits=32)}
 _UYVY = _Layout(2, cv2.COLOR_YUV2RGB_UYVY, multiple=(2, 1))
 _YUYV = _Layout(2, cv2.COLOR_YUV2RGB_YUY2, multiple=(2, 1))
 _NV12 = _Layout(1, cv2.COLOR_YUV2RGB_NV12, multiple=(2, 2), planar=True)
@@ -140,6 +141,21 @@ def decode_mono8(raw: RawImage) -> NDArray[np.uint8]:
     return _pixels(raw, _MONO8)[..., 0]
 
 
+def decode_depth(raw: RawImage) -> NDArray[np.uint16] | NDArray[np.float32]:
+    """Return a depth image as a view on its data, (H, W).
+
+    16UC1 and mono16 are uint16 in millimeters, 32FC1 is float32 in meters (REP-118). Raise
+    BadInput for another encoding, or if size, step and data do not fit together.
+    """
+    check_size(raw.width, raw.height)
+    if raw.encoding not in _DEPTH:
+        raise BadInput(f'depth encoding {raw.encoding!r} is not supported; publish 16UC1 '
+                       '(millimeters) or 32FC1 (meters)')
+    pixels = _pixels(raw, _DEPTH[raw.encoding])[..., 0]
+    byte_order = pixels.dtype.str[0]
+    return pixels.view(byte_order + ('f4' if raw.encoding == '32FC1' else 'u2'))
+
+
 def decode_compressed(data: ImageBytes, image_format: str,
                       white_level: int = 65535) -> DecodedImage:
     """Decode a JPEG or PNG image to BGR; an orientation in EXIF is ignored.
@@ -174,9 +190,10 @@ def check_size(width: int, height: int) -> None:
 
 
 def _pixels(raw: RawImage, layout: _Layout) -> NDArray[np.uint8]:
-    """Return a view on the data, (rows, W, samples) of 8 or 16 bits, after checking that it fits.
+    """Return a view on the data, (rows, W, samples) of unsigned integers; raise BadInput.
 
-    For planar layouts, the rows of chroma follow those of luma.
+    Size, step and data must fit together. For planar layouts, the rows of chroma follow those of
+    luma.
     """
     width, height = raw.width, raw.height
     name = f'{raw.encoding} image {width}x{height}'

@@ -18,11 +18,14 @@ class SourceFrame:
     name: stem of the file, or the number of the frame with leading zeros.
     image: uint8 (H, W, 3) RGB.
     truth: ground truth, uint8 (H, W) class ids with UNLABELED for void; None without labels.
+    depth: exact depth, float32 (H, W) meters along the optical axis, infinity for the sky; None if
+        it is unknown or `Source.with_depth` is false.
     """
 
     name: str
     image: NDArray[np.uint8]
     truth: NDArray[np.uint8] | None = None
+    depth: NDArray[np.float32] | None = None
 
 
 class Source(ABC):
@@ -36,6 +39,7 @@ class Source(ABC):
     live: whether frames come at their own pace, now.
     labeled: whether at least one frame has ground truth.
     camera: the calibration, if it is known.
+    has_depth: whether frames can have depth. with_depth: whether the next ones shall have it.
     files: the image files, if each frame is a file.
     """
 
@@ -44,6 +48,8 @@ class Source(ABC):
     live: bool = False
     labeled: bool = False
     camera: PinholeCamera | None = None
+    has_depth: bool = False
+    with_depth: bool = False
     files: Sequence[Path] = ()
 
     @abstractmethod

@@ -12,6 +12,7 @@ class StreetSource(Source):
     """An endless drive through a synthetic street, with ground truth for CamVid's classes."""
 
     endless = True
+    has_depth = True
 
     def __init__(self, label_set: LabelSet, width: int, height: int, seed: int) -> None:
         self.street = SyntheticStreet(width, height, seed=seed)
@@ -22,6 +23,6 @@ class StreetSource(Source):
         return map(self._render, count())
 
     def _render(self, number: int) -> SourceFrame:
-        frame = self.street.render(number)
+        frame = self.street.render(number, self.with_depth)
         return SourceFrame(frame_name(number), frame.image,
-                           frame.labels if self.labeled else None)
+                           frame.labels if self.labeled else None, frame.depth)

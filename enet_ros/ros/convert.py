@@ -21,6 +21,7 @@ from enet_ros.images.encodings import (
     RawImage,
     check_size,
     decode_compressed,
+    decode_depth,
     decode_mono8,
     decode_raw,
 )
@@ -45,6 +46,11 @@ def image_to_plane(msg: Image) -> NDArray[np.uint8]:
     Raise BadInput for another encoding, or if size, step and data do not fit together.
     """
     return decode_mono8(_raw_image(msg))
+
+
+def image_to_depth(msg: Image) -> NDArray[np.uint16] | NDArray[np.float32]:
+    """Return a depth image as a view on its memory, as `decode_depth` does."""
+    return decode_depth(_raw_image(msg))
 
 
 def compressed_to_array(msg: CompressedImage, white_level: int = 65535) -> DecodedImage:
@@ -81,16 +87,16 @@ def _through_cv_bridge(msg: Image) -> NDArray[np.uint8]:
 
 
 # The type and the shape of one pixel in the encodings that are published.
-_PIXELS: dict[str, tuple[type[np.integer], tuple[int, ...]]] = {
-    'mono8': (np.uint8, ()), '16SC1': (np.int16, ()), 'bgr8': (np.uint8, (3,)),
-    'rgb8': (np.uint8, (3,))}
+_PIXELS: dict[str, tuple[type[np.number], tuple[int, ...]]] = {
+    'mono8': (np.uint8, ()), '16SC1': (np.int16, ()), '16UC1': (np.uint16, ()),
+    '32FC1': (np.float32, ()), 'bgr8': (np.uint8, (3,)), 'rgb8': (np.uint8, (3,))}
 
 
-def array_to_image(image: NDArray[np.integer], encoding: str, header: Header) -> Image:
+def array_to_image(image: NDArray[np.number], encoding: str, header: Header) -> Image:
     """Return a sensor_msgs/Image with a header; rows are tightly packed.
 
-    image: uint8 (H, W) for mono8, or (H, W, 3) for bgr8 and rgb8; int16 (H, W) for 16SC1. It need
-    not be contiguous. Raise BadInput for anything else.
+    image: uint8 (H, W) for mono8, or (H, W, 3) for bgr8 and rgb8; int16 (H, W) for 16SC1, uint16
+    for 16UC1, float32 for 32FC1. It need not be contiguous. Raise BadInput for anything else.
     """
     if encoding not in _PIXELS:
         raise BadInput(f'cannot make an image of encoding {encoding!r}; '

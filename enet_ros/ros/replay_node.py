@@ -27,7 +27,9 @@ class ReplayNode(Node):
     """Publishes the frames of a source at a rate, or one by one on request.
 
     Topics: `~/image` (rgb8), `~/camera_info` if the camera is known, `~/truth` (mono8 class ids)
-    if there are labels. All messages of one frame have one stamp; the image comes last.
+    if there are labels, `~/depth` (32FC1, meters; infinity for the sky) for the synthetic street,
+    which is rendered only while somebody subscribes. All messages of one frame have one stamp; the
+    image comes last.
     Services (Trigger): `~/next` publishes the next readable frame and responds with its stamp in
     seconds, or without success and with the reason if there is none; `~/restart` goes back to
     the first frame, and opens a source again that could not be opened.
@@ -74,6 +76,8 @@ class ReplayNode(Node):
             topics['camera_info'] = CameraInfo
         if source.labeled:
             topics['truth'] = Image
+        if source.has_depth:
+            topics['depth'] = Image
         for topic, kind in topics.items():
             self.outputs[topic] = self.create_publisher(kind, f'~/{topic}', FRAME_QOS)
         return source
@@ -92,6 +96,8 @@ class ReplayNode(Node):
 
     def _advance(self) -> Header | None:
         """Publish one frame; return its header, or None if it is unreadable or the end."""
+        if self.source is not None and self.source.has_depth:
+            self.source.with_depth = self.outputs['depth'].get_subscription_count() > 0
         try:
             return self._publish(next(self.frames))
         except BadInput as error:
@@ -105,6 +111,8 @@ class ReplayNode(Node):
                         frame_id=self.get_parameter('frame_id').value)
         if frame.truth is not None:
             self.outputs['truth'].publish(array_to_image(frame.truth, 'mono8', header))
+        if frame.depth is not None:
+            self.outputs['depth'].publish(array_to_image(frame.depth, '32FC1', header))
         if self.source is not None and self.source.camera is not None:
             info = camera_info_from_pinhole(self.source.camera, header)
             self.outputs['camera_info'].publish(info)

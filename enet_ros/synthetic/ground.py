@@ -57,7 +57,8 @@ class Ground:
     def _project_pixels(self, camera: PinholeCamera) -> None:
         """Compute the ground point of each pixel, relative to the camera.
 
-        Sets the first image row that shows ground, and `ahead` and `left`, (rows, W) in meters.
+        Sets the first image row that shows ground, and `ahead`, `left` and `depth`, (rows, W) in
+        meters; depth is along the optical axis.
         """
         self.first_row = int(np.clip(np.floor(camera.horizon) + 1, 0, camera.height))
         columns, rows = np.meshgrid(np.arange(camera.width),
@@ -70,6 +71,7 @@ class Ground:
         self.first_row += int(np.argmax(near)) if near.any() else len(near)
         self.ahead = ahead[near].astype(np.float32)
         self.left = (-depth * u)[near].astype(np.float32)
+        self.depth = depth[near].astype(np.float32)
 
 
 def draw_texture(rng: np.random.Generator, section: CrossSection) -> NDArray[np.uint8]:

@@ -18,15 +18,16 @@ class FrameRenderer:
 
     image: uint8 (H, W, 3) RGB, modified in place.
     labels: uint8 (H, W), modified in place.
+    depth: float32 (H, W), distance along the optical axis in meters, modified in place; or None.
 
     Positions are in meters, relative to the camera: x ahead, y to the left.
     """
 
     def __init__(self, camera: PinholeCamera, light: Light, image: NDArray[np.uint8],
-                 labels: NDArray[np.uint8]) -> None:
+                 labels: NDArray[np.uint8], depth: NDArray[np.float32] | None = None) -> None:
         self.projection, self.focal_length = camera.matrix(), camera.fx
         self.light = light
-        self.image, self.labels = image, labels
+        self.image, self.labels, self.depth = image, labels, depth
 
     def draw_sprite(self, sprite: Sprite, axis: Axis, x: float, y: float,
                     brightness: float) -> None:
@@ -71,6 +72,14 @@ class FrameRenderer:
                                     beta=(1 - transmission) * haze.gray)
         cv2.copyTo(image, visible, self.image[top:bottom, left:right])
         cv2.copyTo(ids, visible, self.labels[top:bottom, left:right])
+        if self.depth is not None:
+            # The inverse of `plane` maps (u, v, 1) to (meters along, meters up, 1) / depth.
+            per_column, per_row, offset = cv2.invert(plane)[1][2]
+            inverse = (per_column * np.arange(left, right)
+                       + (per_row * np.arange(top, bottom) + offset)[:, None])  # (rows, columns)
+            with np.errstate(divide='ignore'):
+                distance = (1 / inverse).astype(np.float32)
+            cv2.copyTo(distance, visible, self.depth[top:bottom, left:right])
 
     def draw_shadow(self, x: float, y: float, length: float, width: float) -> None:
         """Darken a rectangle of the ground with its center at (x, y)."""

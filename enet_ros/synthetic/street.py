@@ -30,10 +30,15 @@ FLAT_DEPTH = 0.2  # meters of ground that an object with a single sprite covers
 
 @dataclass(frozen=True)
 class StreetFrame:
-    """A rendered frame: image uint8 (H, W, 3) RGB, labels uint8 (H, W) with CamVid's ids."""
+    """A rendered frame: image uint8 (H, W, 3) RGB, labels uint8 (H, W) with CamVid's ids.
+
+    depth: float32 (H, W), distance along the optical axis in meters, infinity for sky and distant
+        background (REP-118); None if it was not rendered.
+    """
 
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    depth: NDArray[np.float32] | None = None
 
 
 class SyntheticStreet:
@@ -70,17 +75,21 @@ class SyntheticStreet:
         self.ground = Ground(rng, self.camera, self.section, self.light.haze)
         self.layout = StreetLayout(seed, self.section, collection, speed, density)
 
-    def render(self, index: int) -> StreetFrame:
+    def render(self, index: int, with_depth: bool = False) -> StreetFrame:
         """Render frame `index`, counted from 0."""
         if index < 0:
             raise BadInput(f'frame {index} does not exist; frames count from 0')
         x, y = self.camera_position(index)
         image, labels = (part.copy() for part in self.background)
         self.ground.render(image, labels, x, y)
-        renderer = FrameRenderer(self.camera, self.light, image, labels)
+        depth = None
+        if with_depth:
+            depth = np.full(labels.shape, np.inf, np.float32)
+            depth[self.ground.first_row:] = self.ground.depth
+        renderer = FrameRenderer(self.camera, self.light, image, labels, depth)
         self._draw_blocks(renderer, x, y)
         self._draw_objects(renderer, index, x, y)
-        return StreetFrame(self.sensor.expose(image, index), labels)
+        return StreetFrame(self.sensor.expose(image, index), labels, depth)
 
     def is_free(self, index: int, points: ArrayLike) -> NDArray[np.bool_]:
         """Return which points of the ground are road without an object on it, bool (N,).

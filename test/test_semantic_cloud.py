@@ -1,0 +1,174 @@
+"""Labeled clouds, obstacles and scans of depth images."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scenes import BOX, FLOOR, PAVEMENT, SKY, YARD, pinhole
+
+from enet_ros.errors import BadInput
+from enet_ros.evaluation.cloud_score import (
+    CloudTrial,
+    exact_sensor,
+    millimeter_sensor,
+    positions,
+    stereo_sensor,
+)
+from enet_ros.freespace.camera import Camera
+from enet_ros.freespace.pose import Pose
+from enet_ros.labels import UNLABELED
+from enet_ros.pointcloud.cloud import CloudProjection, PointLabels
+from enet_ros.pointcloud.config import (
+    ObstacleScanConfig,
+    ObstaclesConfig,
+    SemanticCloudConfig,
+)
+from enet_ros.pointcloud.depth import depth_in_meters
+from enet_ros.pointcloud.obstacle_scan import ObstacleScan
+from enet_ros.pointcloud.obstacles import ObstacleFilter
+from enet_ros.pointcloud.semantic_cloud import SemanticCloud
+from enet_ros.synthetic.street import SyntheticStreet
+
+SIZE = WIDTH, HEIGHT = 160, 120
+PROJECTION = CloudProjection(Camera(pinhole(), *SIZE, True))
+POSE = Pose.from_angles(0.5, 0, 1.0)  # looks ahead, 1 m above the ground
+LABELS = np.full((HEIGHT, WIDTH), BOX, np.uint8)
+FLAT = np.full((HEIGHT, WIDTH), 4.0, np.float32)  # a wall 4 m ahead of the camera
+
+
+def make_cloud(depth=FLAT, labels=LABELS, confidence=None):
+    return SemanticCloud(PROJECTION, PointLabels(YARD), depth, labels, confidence)
+
+
+def make_scan(z=FLAT, labels=LABELS, **changes):
+    """Return the scan's tables and its ranges."""
+    config = dataclasses.replace(ObstacleScanConfig(), **changes)
+    scan = ObstacleScan(PROJECTION, POSE, config, 15.0)
+    _, xyz = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig()).find(z, labels)
+    return scan, scan.measure(xyz[:, 0], xyz[:, 1], z)
+
+
+@pytest.mark.parametrize('seed', [3, 7])
+@pytest.mark.parametrize('sensor, error, found', [
+    (exact_sensor, 1e-4, 1.0), (millimeter_sensor, 1e-3, 0.999), (stereo_sensor, 1.0, 0.95)])
+def test_clouds_agree_with_the_surfaces_of_the_street(seed, sensor, error, found):
+    score = CloudTrial(SyntheticStreet(320, 240, seed)).score(20, sensor)
+    assert score.point_error < error
+    assert score.obstacles_found >= found
+    if sensor is not stereo_sensor:
+        assert score.obstacles_on_surface == 1.0 and score.scan_agreement > 0.95
+
+
+def test_depth_of_the_street_leaves_its_pictures_unchanged():
+    street = SyntheticStreet(160, 120, 4)
+    plain, deep = street.render(9), street.render(9, with_depth=True)
+    np.testing.assert_array_equal(plain.image, deep.image)
+    np.testing.assert_array_equal(plain.labels, deep.labels)
+    assert plain.depth is None and deep.depth.min() > 0.3
+    assert np.isinf(deep.depth[deep.labels == street.labels.id_of('Sky')]).all()
+
+
+def test_points_have_the_position_color_and_class_of_their_pixel():
+    labels, confidence = LABELS.copy(), np.full_like(LABELS, 200)
+    labels[0, 0], labels[1, 1], confidence[0, 0] = SKY, UNLABELED, 7
+    points = make_cloud(labels=labels, confidence=confidence).points
+    assert points.shape == (HEIGHT, WIDTH)
+    np.testing.assert_allclose(positions(points)[60, 80], [4 * 0.5 / 120, 4 * 0.5 / 120, 4.0],
+                               rtol=1e-5)
+    np.testing.assert_array_equal(points['label'], labels)
+    np.testing.assert_array_equal(points['confidence'], confidence)
+    assert points['rgb'].view(np.uint32)[5, 5] == 200 << 16 | 80 << 8
+
+
+@pytest.mark.parametrize('depth, meters', [
+    (np.array([[0, 1, 2500]], np.uint16), [np.nan, 0.001, 2.5]),
+    (np.array([[0, -1, np.inf, -np.inf, np.nan, 2.5]], np.float32), [*[np.nan] * 5, 2.5])])
+def test_depth_that_was_not_measured_is_nan(depth, meters):
+    np.testing.assert_allclose(depth_in_meters(depth), [meters], rtol=1e-6)
+
+
+def test_points_without_depth_are_nan_and_no_obstacles():
+    depth = np.zeros((HEIGHT, WIDTH), np.uint16)
+    cloud = make_cloud(depth)
+    assert np.isnan(positions(cloud.points)).all()
+    found = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig())(cloud.z, LABELS, None)
+    assert found.shape == (0,)
+    _, ranges = make_scan(cloud.z)
+    assert np.isnan(ranges).all()
+
+
+@pytest.mark.parametrize('size', [(80, 60), (320, 240), (213, 160)])
+def test_labels_of_another_size_are_scaled_to_the_nearest(size):
+    labels = np.full(size[::-1], BOX, np.uint8)
+    labels[:, :size[0] // 2] = SKY
+    cloud = make_cloud(labels=labels)
+    assert cloud.labels.shape == (HEIGHT, WIDTH)
+    assert (cloud.labels[:, :79] == SKY).all() and (cloud.labels[:, 81:] == BOX).all()
+
+
+def test_labels_of_another_aspect_ratio_are_rejected():
+    with pytest.raises(BadInput, match='another aspect ratio; register'):
+        make_cloud(labels=LABELS[:60])
+
+
+def test_ids_without_a_class_are_rejected():
+    with pytest.raises(BadInput, match='has id 5, but label set'):
+        make_cloud(labels=np.full_like(LABELS, 5))
+
+
+def test_the_ground_is_removed_by_label_and_by_height():
+    ground = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig(min_height=0.2,
+                                                                    max_height=1.1))
+    _, xyz = ground.find(FLAT, LABELS)
+    assert len(xyz) and (xyz[:, 2] >= 0.2).all() and (xyz[:, 2] <= 1.1).all()
+    np.testing.assert_allclose(xyz[:, 0], 4.5, rtol=1e-6)
+    for class_id in (FLOOR, PAVEMENT, SKY, UNLABELED):
+        assert not len(ground.find(FLAT, np.full_like(LABELS, class_id))[0])
+
+
+def test_obstacles_keep_label_color_and_confidence():
+    found = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig())(
+        FLAT, LABELS, np.full_like(LABELS, 9))
+    assert set(found['label']) == {BOX} and set(found['confidence']) == {9}
+    assert set(found['rgb'].view(np.uint32)) == {200 << 16 | 80 << 8}
+
+
+def test_chosen_classes_replace_the_others():
+    only_trucks = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig(classes=('Truck',)))
+    assert not len(only_trucks.find(FLAT, LABELS)[0])
+    with pytest.raises(BadInput, match="no class 'Lawn'"):
+        ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig(classes=('Lawn',)))
+    with pytest.raises(BadInput, match='no class of obstacles'):
+        ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig(
+            excluded=tuple(label.topic_name for label in YARD.classes)))
+
+
+def test_obstacles_beyond_the_largest_range_are_left_out():
+    near = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig(max_range=4.4))
+    assert not len(near.find(FLAT, LABELS)[0])
+
+
+@pytest.mark.parametrize('increment', [0.02, 0.005, 0.001])
+def test_the_scan_measures_from_the_origin_of_the_base_frame(increment):
+    scan, ranges = make_scan(angle_increment=increment)
+    ahead = np.abs(scan.bearings) < 0.4
+    np.testing.assert_allclose(ranges[ahead], 4.5 / np.cos(scan.bearings[ahead]), rtol=0.01)
+    assert np.isnan(ranges[np.abs(scan.bearings) > 0.7]).all()
+
+
+def test_the_scan_is_infinite_where_depth_shows_no_obstacle():
+    labels, depth = LABELS.copy(), FLAT.copy()
+    labels[:, :80] = FLOOR
+    depth[:, 120:] = np.nan
+    scan, ranges = make_scan(depth, labels)
+    for low, high, expected in [(0.1, 0.5, np.inf), (-0.5, -0.4, np.nan)]:
+        inside = (scan.bearings > low) & (scan.bearings < high)
+        np.testing.assert_array_equal(ranges[inside], expected)
+    assert np.isfinite(ranges[(scan.bearings > -0.25) & (scan.bearings < -0.05)]).all()
+
+
+def test_settings_that_contradict_each_other_are_rejected():
+    with pytest.raises(BadInput, match='above min_height'):
+        ObstaclesConfig(min_height=2.0, max_height=1.0)
+    with pytest.raises(BadInput, match='name a frame'):
+        SemanticCloudConfig(base_frame='')
