@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from enet_ros.cli import main
 from enet_ros.config import LatencyConfig, ModelConfig, OutputConfig, SegmentationConfig
 from enet_ros.engines import engine as engine_module
+from enet_ros.engines import selection
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import graph_digest
 from enet_ros.engines.street_image import street_image
@@ -183,6 +184,21 @@ def test_labels_without_confidence_are_in_the_summary(tmp_path):
     assert pool.summary()['confidence'] == '255 everywhere, because the network predicts labels'
 
 
+@pytest.mark.parametrize('engine', ENGINES)
+def test_functions_inside_a_file(tmp_path, engine):
+    file = write_network(tmp_path)
+    expected = segmenter(file, engine)(IMAGE).labels.copy()
+    model = onnx.load(file)
+    relu = next(node for node in model.graph.node if node.op_type == 'Relu')
+    relu.op_type, relu.domain = 'MyRelu', 'mine'
+    opsets = [helper.make_opsetid('', 17), helper.make_opsetid('mine', 1)]
+    model.opset_import.append(opsets[1])
+    model.functions.append(helper.make_function(
+        'mine', 'MyRelu', ['x'], ['y'], [helper.make_node('Relu', ['x'], ['y'])], opsets[:1]))
+    onnx.save(model, file)
+    assert np.array_equal(segmenter(file, engine)(IMAGE).labels, expected)
+
+
 class TestSelection:
     @pytest.mark.parametrize('engine', ['torch', 'native'])
     def test_engines_for_pytorch_networks_are_refused(self, tmp_path, engine):
@@ -221,6 +237,15 @@ class TestSelection:
                             lambda name: None if name == 'openvino' else find_spec(name))
         found = Segmenter.load(write_network(tmp_path), device='cpu')
         assert found.engine.name == 'onnxruntime cpu float32'
+
+    def test_torch_on_a_gpu_is_not_selected(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+        monkeypatch.setattr(selection, 'gpu_name', lambda: 'Orin')
+        found = Segmenter.load(write_network(tmp_path), cache_folder=str(tmp_path))
+        assert found.engine.name.split()[1] == 'cpu'
+        assert found.engine_reason.startswith('no installed runtime can use the GPU Orin')
+        with pytest.raises(BadInput, match='this ONNX Runtime has no CUDAExecutionProvider'):
+            Segmenter.load(tmp_path / 'net.onnx', device='cuda')
 
     def test_without_a_runtime_the_package_is_named(self, tmp_path, monkeypatch):
         file = write_network(tmp_path)

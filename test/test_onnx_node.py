@@ -54,6 +54,7 @@ def test_frames_are_segmented_and_the_network_is_replaced(start, probe, camera, 
     assert (timing.network_width, timing.network_height) == (64, 48)
     label_map = probe.wait(lambda: probe.received[f'{NODE}/label_map'], 'the label map')[0]
     assert [entry.name for entry in label_map.classes] == NAMES
+    assert [entry.drivable for entry in label_map.classes] == [name == 'floor' for name in NAMES]
 
     def reload():
         return probe.call(Trigger, f'{NODE}/reload', Trigger.Request())

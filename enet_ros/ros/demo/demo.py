@@ -108,8 +108,18 @@ def run(options: argparse.Namespace) -> int:
     synthetic = options.source == 'synthetic'
     source = open_source(options.source)
     source.close()
+    labeled = source.labeled
     frames = options.frames or source.length or ENDLESS_FRAMES
     width, height = SYNTHETIC_SIZE if synthetic else (0, 0)
+    if options.model:
+        from enet_ros.labels import CAMVID
+        from enet_ros.models.loading import read_model_spec  # takes seconds, like torch
+        from enet_ros.models.onnx_spec import OnnxSpec
+        spec = read_model_spec(options.model)
+        if isinstance(spec, OnnxSpec):  # which may take its own size only
+            width, height = 0, 0
+        if synthetic:  # whose ground truth has the classes of CamVid
+            labeled = spec.labels.names == CAMVID.names
     width, height = options.width or width, options.height or height
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -136,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
             '--title', f'enet_ros: {options.source}',
             *(['--one-by-one'] if source.files else []),
             *(['--calibrated'] if source.camera is not None else []),
-            *(['--labeled'] if source.labeled else [])])
+            *(['--labeled'] if labeled else [])])
         processes = [client, *supervisor.processes]
         return supervisor.follow(client)
     finally:
