@@ -72,7 +72,7 @@ def test_every_output_equals_that_of_the_core(free_space, probe):
 
     ground = cloud(got[GROUND])
     assert ground.shape == SIZE[::-1] and not got[GROUND].is_dense
-    np.testing.assert_array_equal(np.stack([ground['x'], ground['y']], -1), space.ground.points)
+    np.testing.assert_array_equal(np.stack([ground['x'], ground['y']], -1), view.ground_points)
     np.testing.assert_array_equal(np.isnan(ground['z']), np.isnan(ground['x']))
     assert np.isnan(ground['x'][0]).all() and np.isfinite(ground['x'][-1]).all()
 
@@ -125,6 +125,21 @@ def test_confidence_is_optional(free_space, probe):
         topic: part for topic, part in source.frame().items() if topic != 'confidence'})
     points = result_of(probe, POINTS, message)
     assert [field.name for field in points.fields] == ['x', 'y', 'z', 'class_id']
+
+
+def test_ground_points_of_all_pixels(free_space, probe):
+    _, source = free_space(topics=[GROUND])
+    points = {}
+    for kind in ('visible', 'static'):
+        assert probe.set_parameter(NODE, 'ground.points', kind).successful
+        del probe.received[GROUND][:]
+        message = source.send_until(has_results(probe, GROUND))
+        ground = cloud(result_of(probe, GROUND, message))
+        points[kind] = np.stack([ground['x'], ground['y']], -1)
+    np.testing.assert_array_equal(points['static'], make_estimator().ground.points)
+    removed = np.isnan(points['visible'][..., 0]) & ~np.isnan(points['static'][..., 0])
+    assert removed.any() and (scene_labels()[removed] == BOX).any()
+    assert not probe.set_parameter(NODE, 'ground.points', 'some').successful
 
 
 def test_only_messages_with_one_stamp_are_combined(free_space, probe):

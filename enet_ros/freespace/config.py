@@ -11,6 +11,7 @@ T = TypeVar('T')
 MAX_CELLS = 4_000_000  # of a grid; its tables and messages take about 100 MB
 MAX_BEARINGS = 4_000   # of a scan; its tables take about 100 MB
 POSE_SOURCES = ('parameters', 'tf')
+GROUND_POINTS = ('visible', 'static')
 OVERHANGING = (
     'car', 'truck', 'bus', 'train', 'caravan', 'trailer', 'motorcycle', 'bicycle', 'bicyclist',
     'rider', 'pedestrian', 'person', 'chair', 'sofa', 'table', 'desk', 'bed', 'night_stand')
@@ -64,7 +65,7 @@ class ClassesConfig:
 
 @dataclass(frozen=True)
 class GroundConfig:
-    """The usable ground, and the gaps below overhanging obstacles."""
+    """The usable ground, its points, and the gaps below overhanging obstacles."""
 
     pixel_length: float = live(0.5, 'length of ground in one pixel up to which the ground is '
                                'used, in meters', minimum=0.01, maximum=10.0)
@@ -73,6 +74,12 @@ class GroundConfig:
     span: float = live(3.5, 'largest distance between two contact points of one overhanging '
                        'obstacle in meters; 0: obstacles have no gaps',
                        minimum=0.0, maximum=20.0)
+    points: str = live('visible', 'which pixels have a point in ~/ground_points: visible (those '
+                       'below the first obstacle of their image column) or static (all that '
+                       'would show ground if there were no obstacles)', choices=GROUND_POINTS)
+    contact_depth: float = live(0.2, 'with points visible: how far behind the first obstacle of '
+                                'a column its pixels keep their points, in meters, so that the '
+                                'obstacle has some; 0: none', minimum=0.0, maximum=10.0)
 
     def __post_init__(self) -> None:
         check(self)

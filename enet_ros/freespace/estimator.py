@@ -16,6 +16,7 @@ from enet_ros.freespace.pose import Pose
 from enet_ros.freespace.ray_casting import RayCaster
 from enet_ros.freespace.scan import Scan
 from enet_ros.freespace.surface_classes import SurfaceClasses
+from enet_ros.freespace.visible_ground import VisibleGround
 from enet_ros.labels import LabelSet
 
 
@@ -43,6 +44,7 @@ class FreeSpaceEstimator:
         self.grid = Grid(self.ray_caster, config.grid)
         self.scan = Scan(self.ray_caster, config.scan)
         self.curb_detector = CurbDetector(self.ground)
+        self.visible_ground = VisibleGround(self.ground, config.ground.contact_depth)
 
     def __call__(self, labels: NDArray[np.uint8],
                  confidence: NDArray[np.uint8] | None = None) -> 'FreeSpaceEstimate':
@@ -79,6 +81,11 @@ class FreeSpaceEstimate:
         """The contact points."""
         ray_count = len(self._estimator.ray_caster.bearings)
         return contact_points(ray_count, self._rays, self._labels, self._confidence)
+
+    @cached_property
+    def ground_points(self) -> NDArray[np.float32]:
+        """The ground points of the pixels that show ground, (H, W, 2) as in VisibleGround."""
+        return self._estimator.visible_ground(self._surfaces)
 
     @cached_property
     def pitch_error(self) -> float:

@@ -27,7 +27,7 @@ class GeometryInputs(NamedTuple):
 
 
 class Geometry:
-    """The FreeSpaceEstimator of a camera, and its ground points as a message."""
+    """The FreeSpaceEstimator of a camera, and all its ground points as a message."""
 
     def __init__(self, inputs: GeometryInputs) -> None:
         self.inputs = inputs
@@ -35,8 +35,8 @@ class Geometry:
             inputs.calibration, inputs.pose, inputs.size, inputs.labels, inputs.config)
 
     @cached_property
-    def ground_cloud(self) -> PointCloud2:
-        """The PointCloud2 of the ground points, without a header."""
+    def static_ground_cloud(self) -> PointCloud2:
+        """The PointCloud2 of the ground points of all pixels, without a header."""
         return ground_cloud(self.space.ground.points)
 
 

@@ -262,7 +262,10 @@ def points(frame: FreeSpaceFrame) -> PointCloud2:
 
 
 def ground_points(frame: FreeSpaceFrame) -> PointCloud2:
-    cloud = frame.geometry.ground_cloud
+    if frame.geometry.space.config.ground.points == 'visible':
+        cloud = messages.ground_cloud(frame.view.ground_points)
+    else:
+        cloud = frame.geometry.static_ground_cloud
     cloud.header = frame.header
     return cloud
 
