@@ -62,6 +62,7 @@ def test_a_segmenter_for_each_size(tiny_model, output_size):
     summary = pool.summary()
     assert summary['requested engine'] == 'torch cpu auto'
     assert summary['engine'] == 'torch cpu float32'
+    assert summary['confidence'] == 'temperature 1'
     assert summary['network sizes'] == '64x48 32x32'
     for (width, height), segmenter in pool.segmenters.items():
         labels = segmenter(np.zeros((90, 160, 3), np.uint8)).labels

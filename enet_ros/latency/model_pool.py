@@ -28,7 +28,8 @@ class ModelPool:
         self.config: ModelConfig = config.model
         model, spec = load_model(self.path)
         self.labels: LabelSet = spec.labels
-        self._has_confidence = has_confidence(spec)
+        self._confidence = (f'temperature {spec.temperature:.4g}' if has_confidence(spec) else
+                            '255 everywhere, because the network predicts labels')
         sizes = network_sizes(config, spec)
         settings = {**asdict(config.model), 'filter': config.output.filter,
                     'output_size': config.output.fixed_size}
@@ -60,17 +61,15 @@ class ModelPool:
     def summary(self) -> dict[str, str]:
         """Return what was requested and what runs, for log and diagnostics."""
         requested, engine = self.config, self.engine
-        summary = {
+        return {
             'model': f'{self.path}, {len(self.labels)} classes of {self.labels.name}',
             'requested engine': f'{requested.engine} {requested.device} {requested.precision}',
             'engine': engine.name,
             'engine reason': next(iter(self.segmenters.values())).engine_reason,
             'network sizes': ' '.join(f'{width}x{height}' for width, height in self.segmenters),
+            'confidence': self._confidence,
             'load time': f'{self.load_ms:.0f} ms',
         }
-        if not self._has_confidence:
-            summary['confidence'] = '255 everywhere, because the network predicts labels'
-        return summary
 
 
 def network_sizes(config: SegmentationConfig, spec: AnySpec) -> list[Size]:
