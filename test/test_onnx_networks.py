@@ -390,6 +390,14 @@ class TestBadNetworks:
         assert '\n' not in str(error.value)
 
     @pytest.mark.parametrize('engine', ENGINES)
+    def test_names_that_are_not_text(self, tmp_path, engine):
+        file = write_network(tmp_path)
+        file.write_bytes(file.read_bytes().replace(b'Relu', b'Rel\xff'))
+        with pytest.raises(BadInput, match='cannot (load|compile) the network: ') as error:
+            segmenter(file, engine)(IMAGE)
+        assert '\n' not in str(error.value)
+
+    @pytest.mark.parametrize('engine', ENGINES)
     def test_values_that_are_not_finite(self, tmp_path, engine):
         module = SmallNetwork()
         with torch.no_grad():

@@ -14,7 +14,7 @@ from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_network_graph import SUM_TOLERANCE, network_inputs, shape_text
 from enet_ros.engines.onnx_session import open_session
 from enet_ros.engines.selection import float32_engines
-from enet_ros.errors import BadInput
+from enet_ros.errors import BadInput, one_line
 from enet_ros.images.contact_sheet import contact_sheet
 from enet_ros.images.postprocess import colorize, overlay
 from enet_ros.images.preprocess import network_input
@@ -185,7 +185,7 @@ def _run(network: OnnxNetwork, run: Run, x: NDArray[Any]) -> NDArray[Any]:
         return run(x)
     except Exception as error:  # each runtime has its own exceptions
         raise BadInput(f'{network.path} does not run on an input of shape {shape_text(x.shape)} '
-                       f'({" ".join(str(error).split())[:200]}); give another size with --width '
+                       f'({one_line(error)}); give another size with --width '
                        'and --height, or export it again') from error
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from enet_ros.engines.graph import nearest_indices
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.errors import BadInput
+from enet_ros.errors import BadInput, one_line
 from enet_ros.labels import UNLABELED
 from enet_ros.models.onnx_network import OnnxNetwork, opset
 from enet_ros.models.onnx_spec import OnnxSpec, sidecar
@@ -190,7 +190,7 @@ class _GraphAround:
             inferred = onnx.shape_inference.infer_shapes(self.model, data_prop=True)
         except Exception as error:  # of the package's C++ code
             raise BadInput(f'{self.network.path} is not consistent '
-                           f'({" ".join(str(error).split())[:200]}); export it again') from error
+                           f'({one_line(error)}); export it again') from error
         dtype, shape = _type_of(inferred.graph.output[0].type)
         declared_dtype, declared_shape = _type_of(declared.type)
         if len(shape) == len(declared_shape):

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from enet_ros.engines.onnxruntime_engine import PROVIDERS, start_session
-from enet_ros.errors import BadInput
+from enet_ros.engines.openvino_engine import EXCEPTIONS
+from enet_ros.errors import BadInput, one_line
 
 
 class OnnxSession(NamedTuple):
@@ -63,7 +64,7 @@ def _in_openvino(content: bytes, name: str) -> OnnxSession:
     try:
         graph = core.read_model(content)
         compiled = core.compile_model(graph, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
-    except RuntimeError as error:
+    except EXCEPTIONS as error:
         raise _unreadable(name, 'OpenVINO', error) from error
     inputs = [(_type_name(each.get_element_type().get_type_name()),
                [n.get_length() if n.is_static else None for n in each.get_partial_shape()])
@@ -82,4 +83,4 @@ def _type_name(name: str) -> str:
 
 def _unreadable(name: str, runtime: str, error: Exception) -> BadInput:
     return BadInput(f'{name} is not an ONNX network that {runtime} can run '
-                    f'({" ".join(str(error).split())[:200]}); export it again')
+                    f'({one_line(error)}); export it again')

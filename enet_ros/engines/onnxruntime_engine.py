@@ -14,7 +14,7 @@ from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.device import gpu_name
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import cached_onnx, graph_digest, read_outputs
-from enet_ros.errors import BadInput
+from enet_ros.errors import BadInput, one_line
 from enet_ros.logger import logger
 from enet_ros.models.loading import AnyNetwork, AnySpec, has_confidence
 
@@ -55,9 +55,8 @@ class _SessionEngine(ABC):
         try:
             outputs = session.run(None, {session.get_inputs()[0].name: image[None]})
         except Exception as error:  # of an ONNX network at a size that it does not take
-            raise BadInput(f'{self.name} cannot run the network: '
-                           f'{" ".join(str(error).split())[-300:]}; choose another network size '
-                           'or engine') from error
+            raise BadInput(f'{self.name} cannot run the network: {one_line(error)}; choose '
+                           'another network size or engine') from error
         return read_outputs(self._network, self._spec, outputs, confidence)
 
     @abstractmethod
@@ -174,12 +173,11 @@ def start_session(graph: bytes, providers: list[Provider], threads: int = 0
     try:
         session = onnxruntime.InferenceSession(graph, options, providers, enable_fallback=0)
     except Exception as error:  # each provider has its own exceptions
-        reason = ' '.join(str(error).split())
         if provider == PROVIDERS['cpu']:
             raise BadInput(f'onnxruntime {onnxruntime.__version__} cannot load the network: '
-                           f'{reason[-300:]}; choose another engine, or export the network '
+                           f'{one_line(error)}; choose another engine, or export the network '
                            'again') from error
-        raise BadInput(f'{provider} does not start: {reason}; {remedy}') from error
+        raise BadInput(f'{provider} does not start: {one_line(error)}; {remedy}') from error
     if session.get_providers()[0] != provider:
         raise BadInput(f'{provider} does not start, for the reason that ONNX Runtime prints; '
                        f'{remedy}')

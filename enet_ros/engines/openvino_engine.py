@@ -9,12 +9,13 @@ from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_graph import cached_onnx, read_outputs
-from enet_ros.errors import BadInput
+from enet_ros.errors import BadInput, one_line
 from enet_ros.models.loading import AnyNetwork, AnySpec, has_confidence
 
 if TYPE_CHECKING:
     from openvino import InferRequest
 
+EXCEPTIONS = RuntimeError, UnicodeDecodeError  # the latter if a message is not text
 PRECISION_HINTS = {'float32': 'f32', 'bfloat16': 'bf16'}
 
 
@@ -66,9 +67,9 @@ class OpenVinoEngine:
         try:
             request.start_async([image[None]], share_inputs=True)
             request.wait()
-        except RuntimeError as error:  # of an ONNX network at a size that it does not take
-            raise BadInput(f'{self.name} cannot run the network: {_line(error)}; choose another '
-                           'network size or engine') from error
+        except EXCEPTIONS as error:  # as of an ONNX network at a size that it does not take
+            raise BadInput(f'{self.name} cannot run the network: {one_line(error)}; choose '
+                           'another network size or engine') from error
         outputs = [tensor.data for tensor in request.output_tensors]
         return read_outputs(self._network, self._spec, outputs, confidence)
 
@@ -79,12 +80,8 @@ class OpenVinoEngine:
             try:
                 compiled = self.core.compile_model(self.core.read_model(graph), 'CPU',
                                                    self.settings)
-            except RuntimeError as error:  # as where ONEDNN_MAX_CPU_ISA is too low
-                raise BadInput(f'{self.name} cannot compile the network: {_line(error)}; choose '
-                               'another precision or engine') from error
+            except EXCEPTIONS as error:  # as where ONEDNN_MAX_CPU_ISA is too low
+                raise BadInput(f'{self.name} cannot compile the network: {one_line(error)}; '
+                               'choose another precision or engine') from error
             self._requests[confidence] = compiled.create_infer_request()
         return self._requests[confidence]
-
-
-def _line(error: RuntimeError) -> str:
-    return ' '.join(str(error).split())[-300:]

@@ -24,7 +24,7 @@ def environment(settings: Sequence[Setting]) -> dict[str, Any]:
             'processor features': ' '.join(cpu.features),
             'cores': usable_cores(), 'enet_ros': __version__,
             'torch': torch.__version__, 'openvino': _version('openvino'),
-            'onnxruntime': _version('onnxruntime'),
+            'onnxruntime': _version('onnxruntime') or _version('onnxruntime-gpu'),
             'native instruction sets': _native_variants()}
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enet_ros.errors import BadInput
+from enet_ros.errors import BadInput, one_line
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
@@ -45,7 +45,7 @@ def read_onnx(path: Path) -> OnnxNetwork:
     except OSError as error:
         raise BadInput(f'cannot read {path}: {error.strerror}; name an .onnx file') from error
     except Exception as error:  # of protobuf, whose package may have two implementations
-        raise BadInput(f'{path} is not a whole ONNX file ({_line(error)}); copy it again'
+        raise BadInput(f'{path} is not a whole ONNX file ({one_line(error)}); copy it again'
                        ) from error
     if not model.graph.node or not model.graph.output:
         raise BadInput(f'{path} holds no network; copy it again, or export it again')
@@ -55,7 +55,7 @@ def read_onnx(path: Path) -> OnnxNetwork:
             model = inliner.inline_local_functions(model)
         return OnnxNetwork(path, model.SerializeToString())
     except Exception as error:  # as above
-        raise BadInput(f'{path} cannot be used ({_line(error)}); export it as one file of less '
+        raise BadInput(f'{path} cannot be used ({one_line(error)}); export it as one file of less '
                        'than 2 GB') from error
 
 
@@ -92,7 +92,7 @@ def _embed_external_data(model: 'ModelProto', path: Path) -> None:
         try:
             load_external_data_for_tensor(tensor, str(folder))
         except Exception as error:  # of files, and of the package's own checks
-            raise BadInput(f'cannot read the data of {path} in {location!r} ({_line(error)}); '
+            raise BadInput(f'cannot read the data of {path} in {location!r} ({one_line(error)}); '
                            'copy both files again') from error
         tensor.data_location = tensor.DEFAULT
         del tensor.external_data[:]
@@ -120,7 +120,3 @@ def _tensors_of_node(node: 'NodeProto') -> Iterator['TensorProto']:
         yield from attribute.tensors
         for graph in (*([attribute.g] if attribute.HasField('g') else []), *attribute.graphs):
             yield from _tensors_of_graph(graph)
-
-
-def _line(error: Exception) -> str:
-    return ' '.join(str(error).split())[:200]

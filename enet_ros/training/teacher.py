@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from enet_ros.engines.onnx_network_graph import shape_text
 from enet_ros.engines.onnx_session import OnnxSession, open_session
-from enet_ros.errors import BadInput
+from enet_ros.errors import BadInput, one_line
 from enet_ros.images.preprocess import network_input
 from enet_ros.labels import LabelSet
 from enet_ros.models import checkpoint
@@ -112,7 +112,7 @@ class Teacher:
             scores = np.array(self.network.run(x), np.float32)
         except Exception as error:  # each runtime has its own exceptions
             raise BadInput(f'teacher {self.name} fails on an input of shape {x.shape} '
-                           f'({" ".join(str(error).split())[:200]}); correct size in its mapping '
+                           f'({one_line(error)}); correct size in its mapping '
                            'or export it again') from error
         outputs = len(self.mapping.classes)
         if scores.ndim != 4 or scores.shape[:2] != (1, outputs):
