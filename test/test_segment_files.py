@@ -160,8 +160,8 @@ def test_input_images_are_not_replaced(tmp_path, segmenter):
     (['segment', 'x' * 300], 'x'),
     (['segment', 'synthetic', '--seed', '-1'], 'seed is -1; it must be at least 0'),
     (['segment', 'synthetic', '--model', 'x' * 300], 'x'),
-    (['import', '.', '--labels', 'labels.yaml'], '. is a folder; name the checkpoint'),
-    (['import', '/', '--labels', 'labels.yaml'], '/ is a folder; name the checkpoint'),
+    (['import', '.', '--labels', 'labels.yaml'], '. is a folder; name the file to import'),
+    (['import', '/', '--labels', 'labels.yaml'], '/ is a folder; name the file to import'),
     (['evaluate', '--root', 'x' * 300], 'x'),
 ])
 def test_the_command_reports_errors_in_one_line(tmp_path, monkeypatch, capsys, arguments,
