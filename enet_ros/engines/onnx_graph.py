@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from enet_ros.engines import graph, onnx_network_graph
+from enet_ros.engines import graph, onnx_network_graph, onnx_nodes
 from enet_ros.engines.cache import load_or_build
 from enet_ros.engines.graph import InferenceGraph
 from enet_ros.engines.inference_spec import InferenceSpec
@@ -125,7 +125,7 @@ def graph_digest(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSp
                                   spec.temperature, inference_spec, more)).encode())
     models = Path(__file__).parents[1] / 'models'
     for source in (Path(__file__), Path(graph.__file__), Path(onnx_network_graph.__file__),
-                   *sorted(models.glob('*.py'))):
+                   Path(onnx_nodes.__file__), *sorted(models.glob('*.py'))):
         sha256.update(source.read_bytes())
     return sha256.hexdigest()[:24]
 

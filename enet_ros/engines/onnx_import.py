@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from enet_ros.config import DTYPES, ModelConfig
 from enet_ros.engines.engine import build_engine
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.engines.onnx_network_graph import SUM_TOLERANCE, network_inputs, shape_text
+from enet_ros.engines.onnx_network_graph import SUM_TOLERANCE
 from enet_ros.engines.onnx_session import open_session
+from enet_ros.engines.onnx_types import network_inputs, shape_text
 from enet_ros.engines.selection import float32_engines
 from enet_ros.errors import BadInput, one_line
 from enet_ros.images.contact_sheet import contact_sheet

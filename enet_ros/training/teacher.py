@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from enet_ros.engines.onnx_network_graph import shape_text
 from enet_ros.engines.onnx_session import OnnxSession, open_session
+from enet_ros.engines.onnx_types import shape_text
 from enet_ros.errors import BadInput, one_line
 from enet_ros.images.preprocess import network_input
 from enet_ros.labels import LabelSet
