@@ -533,11 +533,7 @@ class TestCommands:
         assert main(['benchmark', '--model', str(write_network(tmp_path)), *options]) == 1
         assert message in capsys.readouterr().err
 
-    @pytest.mark.parametrize('command', [
-        ['export', '{}', '--out', 'never.onnx'],
-        ['calibrate', '{}', '--data', 'streets', '--out', 'never.safetensors']])
-    def test_commands_for_checkpoints_refuse_it(self, tmp_path, capsys, monkeypatch, command):
-        monkeypatch.chdir(tmp_path)
+    def test_export_refuses_it(self, tmp_path, capsys):
         file = write_network(tmp_path)
-        assert main([part.format(file) for part in command]) == 1
+        assert main(['export', str(file), '--out', str(tmp_path / 'never.onnx')]) == 1
         assert 'net.onnx is an ONNX network, and a checkpoint is needed' in capsys.readouterr().err
