@@ -1,12 +1,15 @@
-"""The documentation: generated pages are current, links lead somewhere, Sphinx has no warnings."""
+"""The documentation: pages are current, links and commands are valid, Sphinx has no warnings."""
 
 import re
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from enet_ros import cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *(ROOT / 'docs').glob('*.md')])
@@ -22,6 +25,53 @@ def test_local_links_exist(page):
     for target in re.findall(r'\]\(([^)#\s]+)', page.read_text()):
         if '://' not in target:
             assert (page.parent / target).exists(), f'{page.name} links to {target}'
+
+
+def commands(page):
+    """Return the command lines of a page: those of code blocks, and those in a sentence."""
+    text = page.read_text()
+    blocks = re.findall(r'```sh\n(.*?)```', text, re.S)
+    lines = ''.join(blocks).replace('\\\n', ' ').splitlines()
+    return [*lines, *re.findall(r'`([^`]+)`', re.sub(r'```.*?```', '', text, flags=re.S))]
+
+
+def words(pattern):
+    """Return the words of the command lines of all pages that match a pattern."""
+    return [pytest.param(found, id=f'{page.stem}: {" ".join(found)}')
+            for page in PAGES for line in commands(page) if re.match(pattern, line)
+            if (found := shlex.split(line, comments=True))]
+
+
+@pytest.mark.parametrize('command', words(r'enet [a-z0-9-]+ .*(--|/|\.)'))
+def test_enet_has_the_options_of_its_commands(command, capsys):
+    try:
+        cli._parser().parse_args([word for word in command[1:] if word != '...'])
+    except SystemExit:
+        # In sentences, what is not spoken of is left out.
+        assert re.search('required|expected', capsys.readouterr().err)
+
+
+@pytest.mark.parametrize('command', words(r'(scripts/run )?python benchmarks/\S+\.py'))
+def test_scripts_exist(command):
+    for word in command:
+        if word.endswith('.py'):
+            assert (ROOT / word).is_file()
+
+
+@pytest.mark.parametrize('command', words(r'make [a-z]'))
+def test_make_has_the_targets(command):
+    targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.M)
+    assert command[1] in targets
+
+
+@pytest.mark.parametrize('command', words(r'ros2 launch enet_ros '))
+def test_launch_files_have_the_arguments(command):
+    file = ROOT / 'launch' / command[3]
+    known = re.findall(r"^    '([a-z_]+)': \(", file.read_text()
+                       + (ROOT / 'enet_ros/ros/launch_actions.py').read_text(), re.M)
+    for word in command[4:]:
+        name, is_argument, _ = word.partition(':=')
+        assert not is_argument or name in known
 
 
 def test_the_readme_is_short():
