@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 MODEL_HELP = 'name of a shipped model, or a .safetensors or .onnx file'
 _METAVARS = {str: 'TEXT', int: 'N', float: 'X'}
 LABEL_SPACE_FORMATS = 'hydra', 'elevation_mapping_cupy'
+# The options of enet import for ONNX networks, with their defaults.
+ONNX_OPTIONS = {'image': None, 'channels': 'rgb', 'range': 1, 'mean': (0.0, 0.0, 0.0),
+                'std': (1.0, 1.0, 1.0), 'layout': None, 'output': None, 'stride': None}
 INTERRUPTED = 130  # exit code of shells for a command that Ctrl-C stopped
 
 
@@ -443,19 +446,19 @@ def _add_import(commands: Any) -> None:
     importer.add_argument('--out', metavar='OUT',
                           help='file to write (default: FILE with the suffix .yaml, beside an '
                           'ONNX file; else with the suffix .safetensors, in the current folder)')
-    importer.add_argument('--width', type=int, default=0, metavar='N',
+    importer.add_argument('--width', type=int, metavar='N',
                           help='width of the network input in pixels, for networks that take any '
                           '(default: 640 for ONNX networks, else 480)')
-    importer.add_argument('--height', type=int, default=0, metavar='N',
+    importer.add_argument('--height', type=int, metavar='N',
                           help='height of the network input in pixels (default: 480 for ONNX '
                           'networks, else 360)')
     onnx = importer.add_argument_group('ONNX networks', 'What the file does not tell.')
     onnx.add_argument('--image', metavar='PICTURE',
                       help='image file to run the network on (default: a synthetic street)')
-    onnx.add_argument('--channels', choices=CHANNELS, default='rgb', help='order of the channels')
-    onnx.add_argument('--range', type=int, choices=RANGES, default=1, help='value of white')
-    for name, default in (('mean', (0.0, 0.0, 0.0)), ('std', (1.0, 1.0, 1.0))):
-        onnx.add_argument(f'--{name}', type=float, nargs=3, default=default, metavar='X',
+    onnx.add_argument('--channels', choices=CHANNELS, help='order of the channels')
+    onnx.add_argument('--range', type=int, choices=RANGES, help='value of white')
+    for name in ('mean', 'std'):
+        onnx.add_argument(f'--{name}', type=float, nargs=3, metavar='X',
                           help=f'{name} of the channels in [0, RANGE], in their order')
     for name, choices in (('layout', LAYOUTS), ('output', NETWORK_OUTPUTS)):
         onnx.add_argument(f'--{name}', choices=choices,
@@ -463,6 +466,7 @@ def _add_import(commands: Any) -> None:
     onnx.add_argument('--stride', type=int, metavar='N',
                       help='the sides of images are multiples of it, for networks that take any '
                       'size (default: found out)')
+    onnx.set_defaults(**ONNX_OPTIONS)
 
 
 def _import(options: argparse.Namespace) -> int:
@@ -474,6 +478,10 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _import_checkpoint(options: argparse.Namespace) -> int:
+    for name, default in ONNX_OPTIONS.items():
+        if getattr(options, name) != default:
+            raise BadInput(f'--{name} is for ONNX networks, and {options.file} is none; leave it '
+                           'out')
     import torch
 
     from enet_ros.label_yaml import read_label_set
@@ -503,8 +511,8 @@ def _import_onnx(options: argparse.Namespace) -> int:
     out = _new_file(options.out or sidecar(file))
     picture = _new_file(out.with_suffix('.png'))
     stated = StatedInput(options.layout, options.channels, options.range, tuple(options.mean),
-                         tuple(options.std), options.output, options.width, options.height,
-                         options.stride)
+                         tuple(options.std), options.output, options.width or 0,
+                         options.height or 0, options.stride)
     network = read_onnx(file)
     image = read_image(options.image) if options.image else street_image(1280, 720)
     imported = import_network(network, read_yaml(labels), labels, stated, image)

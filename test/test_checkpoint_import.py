@@ -153,6 +153,13 @@ def test_supported_file_layouts(tmp_path, wrap, zipped):
     assert torch.allclose(network.output.weight, weights['transposed_conv.weight'], atol=1e-3)
 
 
+@pytest.mark.parametrize('options', [
+    ['--image', 'x.png'], ['--channels', 'bgr'], ['--mean', '0', '0', '1'], ['--stride', '8']])
+def test_options_for_onnx_networks_are_refused(file, labels_file, capsys, options):
+    assert main(['import', str(file), '--labels', str(labels_file), *options]) == 1
+    assert f'{options[0]} is for ONNX networks, and {file} is none' in capsys.readouterr().err
+
+
 def test_the_import_command(file, labels_file, tmp_path, monkeypatch, capsys):
     pytest.importorskip('yaml')
     monkeypatch.chdir(tmp_path)

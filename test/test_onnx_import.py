@@ -113,6 +113,7 @@ def test_the_picture(tmp_path, run):
     (SmallNetwork(), {'dtype': torch.int32}, [], 'takes int32 (1, 3, 48, 64); supported are'),
     (SmallNetwork(), {'dtype': torch.uint8}, ['--range', 255],
      'takes bytes, which have no range, mean and std; leave out'),
+    (SmallNetwork(), {}, ['--stride', 8], 'takes images of 64x48 only, which have no stride'),
     (SmallNetwork(), {'free': True}, ['--stride', 32, '--width', 100],
      'sides of images for'),
     (nn.Conv2d(3, 4, 1), {}, [], 'neither a score for each of the 5 classes'),

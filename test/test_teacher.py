@@ -228,6 +228,12 @@ def test_invalid_mappings_are_refused(teacher_copy, text, complaint):
     assert 'copy.yaml' in str(refusal.value) and '\n' not in str(refusal.value)
 
 
+def test_the_description_of_enet_import_is_no_mapping(teacher_copy):
+    teacher_copy.with_suffix('.yaml').write_text('name: mine\nclasses: []\n')
+    with pytest.raises(BadInput, match='describes the network and does not map its classes'):
+        opened(teacher_copy)
+
+
 def test_a_teacher_without_mapping_is_refused(teacher_copy):
     teacher_copy.with_suffix('.yaml').unlink()
     with pytest.raises(BadInput, match='classes of teacher .* cannot be mapped: .*copy.yaml does '

@@ -156,6 +156,9 @@ def _size(network: OnnxNetwork, run: Run, takes: ImageInput, shape: list[int | N
                 raise BadInput(f'{network.path} takes images of {width}x{height} only, and {name} '
                                f'{wanted} is requested; leave it out, or export the network with '
                                'free sizes')
+        if stated.stride:
+            raise BadInput(f'{network.path} takes images of {width}x{height} only, which have no '
+                           'stride; leave out --stride')
         return width, height, 0
     free = not width and not height
     width, height = width or stated.width or FREE_SIZE[0], height or stated.height or FREE_SIZE[1]

@@ -66,6 +66,9 @@ def read_mapping(path: Path, labels: LabelSet) -> TeacherMapping:
     Raise BadInput, which names the entry, for mistakes.
     """
     data = read_yaml(path)
+    if 'name' in data and isinstance(data.get('classes'), list):
+        raise BadInput(f'{path} describes the network and does not map its classes; name a YAML '
+                       'file that does with --teacher-mapping')
     refuse_unknown(data, ENTRIES, str(path))
     names = _class_names(data.get('classes'), path)
     return TeacherMapping(
