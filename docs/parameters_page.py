@@ -13,14 +13,15 @@ from typing import Any
 
 from enet_ros.config import ReplayConfig, SegmentationConfig
 from enet_ros.freespace.config import FreeSpaceNodeConfig
+from enet_ros.pointcloud.config import SemanticCloudConfig
 
 PAGE = Path(__file__).with_name('parameters.md')
 NODES = {'segmentation_node': SegmentationConfig, 'freespace_node': FreeSpaceNodeConfig,
-         'replay_node': ReplayConfig}
+         'semantic_cloud_node': SemanticCloudConfig, 'replay_node': ReplayConfig}
 HEAD = """\
 # Parameters
 
-All parameters of the three nodes with their defaults. `config/enet.yaml` has the same ones, ready
+All parameters of the four nodes with their defaults. `config/enet.yaml` has the same ones, ready
 to be copied and changed; give the copy to the launch files with `params_file:=`.
 
 Column "changes": *live* parameters take effect with the next frame; those marked *reload* take

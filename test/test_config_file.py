@@ -8,6 +8,7 @@ import pytest
 from enet_ros.config import ReplayConfig, SegmentationConfig
 from enet_ros.freespace.config import FreeSpaceNodeConfig
 from enet_ros.labels import CAMVID
+from enet_ros.pointcloud.config import SemanticCloudConfig
 
 yaml = pytest.importorskip('yaml')
 
@@ -37,7 +38,8 @@ def flat(tree, prefix=''):
 
 
 SECTIONS = {'/**': (SegmentationConfig(), ReplayConfig()),
-            '/**/freespace_node': (FreeSpaceNodeConfig(),)}
+            '/**/freespace_node': (FreeSpaceNodeConfig(),),
+            '/**/semantic_cloud_node': (SemanticCloudConfig(),)}
 SETTINGS = {(section, name): (item, value) for section, configs in SECTIONS.items()
             for config in configs for name, item, value in leaves(config)}
 
@@ -106,7 +108,9 @@ PICTURES = {'segmentation_node/overlay', 'segmentation_node/color'}
 
 @pytest.mark.parametrize('name, topics', [
     ('segment.rviz', {'image'} | PICTURES),
-    ('freespace.rviz', PICTURES | {f'freespace_node/{x}' for x in ('grid', 'scan', 'points')})])
+    ('freespace.rviz', PICTURES | {f'freespace_node/{x}' for x in ('grid', 'scan', 'points')}),
+    ('semantic_cloud.rviz',
+     PICTURES | {f'semantic_cloud_node/{x}' for x in ('scan', 'obstacles', 'points')})])
 def test_rviz_shows_topics_of_the_nodes(name, topics):
     tree = yaml.safe_load((CONFIG / name).read_text())
     displays = tree['Visualization Manager']['Displays']

@@ -8,13 +8,21 @@ from rclpy.lifecycle import LifecycleNode
 
 from enet_ros.labels import CAMVID
 from enet_ros.ros.camera_stream import CameraStream
+from enet_ros.ros.cloud_stream import CloudStream
 from enet_ros.ros.label_stream import LabelStream
-from enet_ros.ros.outputs import FREE_SPACE_OUTPUTS, REPORTS, mask_topics, segmentation_outputs
+from enet_ros.ros.outputs import (
+    CLOUD_OUTPUTS,
+    FREE_SPACE_OUTPUTS,
+    REPORTS,
+    mask_topics,
+    segmentation_outputs,
+)
 
 MASKS = mask_topics(CAMVID, ())
 TABLES = {
     'segmentation': {**segmentation_outputs(MASKS), **REPORTS},
     'free space': FREE_SPACE_OUTPUTS,
+    'semantic cloud': CLOUD_OUTPUTS,
 }
 
 
@@ -24,6 +32,8 @@ def test_every_entry_is_advertised_with_its_type_and_qos(local_node, table):
     if table == 'segmentation':
         CameraStream(node, '', segmentation_outputs(MASKS), lambda: 0.0, read_config=None,
                      on_frame=None)
+    elif table == 'semantic cloud':
+        CloudStream(node, lambda: 0.0, read_config=None, on_frame=None)
     else:
         LabelStream(node, lambda: 0.0, read_config=None, on_frame=None)
     publishers = {each.topic_name: each for each in node.publishers}

@@ -138,7 +138,7 @@ def _scale(calibration: Calibration, width: int, height: int) -> NDArray[np.floa
     if (abs(width * unscaled_height / unscaled_width - height) > 1
             and abs(height * unscaled_width / unscaled_height - width) > 1):
         raise BadInput(f'camera_info is for images of {unscaled_width:g}x{unscaled_height:g} '
-                       f'pixels, but the labels have {width}x{height}, which is another aspect '
-                       'ratio; use the camera_info that the segmentation node publishes')
+                       f'pixels, but the label or depth image has {width}x{height}, which is '
+                       'another aspect ratio; use the camera_info that is published with it')
     sx, sy = width / roi_width, height / roi_height
     return np.array([[sx, 0, -sx * x], [0, sy, -sy * y], [0, 0, 1]])

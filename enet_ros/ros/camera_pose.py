@@ -8,15 +8,25 @@ from rclpy.time import Time
 from std_msgs.msg import Header
 
 from enet_ros.errors import BadInput
-from enet_ros.freespace.config import CameraConfig, FreeSpaceNodeConfig
+from enet_ros.freespace.config import CameraConfig
 from enet_ros.freespace.pose import Pose
 from enet_ros.freespace.pose_tracking import PoseTracker
+
+
+class HasPose(Protocol):
+    """The part of a node's config that says where the camera is."""
+
+    @property
+    def camera(self) -> CameraConfig: ...
+
+    @property
+    def base_frame(self) -> str: ...
 
 
 class PoseSource(Protocol):
     """Returns the pose of a camera."""
 
-    def __call__(self, header: Header, config: FreeSpaceNodeConfig) -> Pose:
+    def __call__(self, header: Header, config: HasPose) -> Pose:
         """Return the pose for an image; the same object as long as the pose does not change.
 
         Raise BadInput if there is no reliable pose.
@@ -29,7 +39,7 @@ class PoseSource(Protocol):
         """Release all resources."""
 
 
-def make_pose_source(node: Node, config: FreeSpaceNodeConfig) -> PoseSource:
+def make_pose_source(node: Node, config: HasPose) -> PoseSource:
     """Return the source that `camera.pose` selects."""
     return TransformPose(node) if config.camera.pose == 'tf' else ParameterPose()
 
@@ -41,7 +51,7 @@ class ParameterPose:
         self._camera: CameraConfig | None = None
         self._pose: Pose | None = None
 
-    def __call__(self, header: Header, config: FreeSpaceNodeConfig) -> Pose:
+    def __call__(self, header: Header, config: HasPose) -> Pose:
         camera = config.camera
         if self._pose is None or camera != self._camera:
             self._pose = Pose.from_angles(camera.x, camera.y, camera.z,
@@ -72,7 +82,7 @@ class TransformPose:
         self._listener = tf2_ros.TransformListener(self._buffer, node)
         self._tracker = PoseTracker()
 
-    def __call__(self, header: Header, config: FreeSpaceNodeConfig) -> Pose:
+    def __call__(self, header: Header, config: HasPose) -> Pose:
         base, camera = config.base_frame, header.frame_id
         stamp = Time.from_msg(header.stamp)
         try:

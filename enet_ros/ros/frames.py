@@ -8,6 +8,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from enet_ros.config import AgeConfig, SegmentationConfig
 from enet_ros.freespace.config import FreeSpaceNodeConfig
 from enet_ros.msg import LabelMap
+from enet_ros.pointcloud.config import SemanticCloudConfig
 
 
 class HasLatency(Protocol):
@@ -50,6 +51,20 @@ class LabelFrame(ReceivedFrame):
     """
 
     config: FreeSpaceNodeConfig
+    camera_info: CameraInfo
+    confidence: Image | None
+    label_map: LabelMap
+
+
+@dataclass(frozen=True)
+class DepthFrame(ReceivedFrame):
+    """A label image with the depth image and the other messages nearest to it in time.
+
+    confidence is None if the node does not subscribe to it.
+    """
+
+    config: SemanticCloudConfig
+    depth: Image
     camera_info: CameraInfo
     confidence: Image | None
     label_map: LabelMap

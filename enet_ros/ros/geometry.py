@@ -10,10 +10,10 @@ from enet_ros.freespace.config import FreeSpaceConfig
 from enet_ros.freespace.estimator import FreeSpaceEstimator
 from enet_ros.freespace.pose import Pose
 from enet_ros.labels import LabelSet
-from enet_ros.msg import LabelMap
 from enet_ros.ros.camera_pose import PoseSource
 from enet_ros.ros.frames import LabelFrame
-from enet_ros.ros.messages import calibration, ground_cloud, label_set
+from enet_ros.ros.label_set_cache import LabelSetCache
+from enet_ros.ros.messages import calibration, ground_cloud
 
 
 class GeometryInputs(NamedTuple):
@@ -46,8 +46,7 @@ class GeometryCache:
     def __init__(self, pose_source: PoseSource) -> None:
         self.newest: Geometry | None = None
         self._pose_source = pose_source
-        self._label_map: LabelMap | None = None
-        self._labels: LabelSet | None = None
+        self.label_set = LabelSetCache()
 
     def get(self, frame: LabelFrame, size: tuple[int, int]) -> Geometry:
         """Return the Geometry for a frame, label images of `size`; raise BadInput."""
@@ -62,11 +61,3 @@ class GeometryCache:
             self.newest = None  # frees its memory first
             self.newest = Geometry(inputs)
         return self.newest
-
-    def label_set(self, message: LabelMap) -> LabelSet:
-        """Return the LabelSet of a LabelMap message, converted once; raise BadInput."""
-        if self._labels is None or message is not self._label_map:
-            self._labels = None
-            self._labels = label_set(message)
-            self._label_map = message
-        return self._labels

@@ -1,6 +1,8 @@
 """Conversions between ROS messages and the types of the core, except images."""
 
 from array import array
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -14,7 +16,6 @@ from enet_ros.errors import BadInput
 from enet_ros.freespace.camera import Calibration
 from enet_ros.freespace.grid import Grid
 from enet_ros.freespace.points import ContactPoints
-from enet_ros.freespace.scan import Scan
 from enet_ros.label_space.space import LabelSpace
 from enet_ros.labels import UNLABELED, LabelClass, LabelSet
 from enet_ros.msg import ClassInfo, LabelMap
@@ -22,7 +23,24 @@ from enet_ros.msg import ClassInfo, LabelMap
 XYZ = [('x', np.float32), ('y', np.float32), ('z', np.float32)]
 LABEL_IDS_REMEDY = ('set output.label_ids of the segmentation node to classes or groups, whose '
                     'ids count from 0')
-FIELD_TYPES = {np.dtype(np.float32): PointField.FLOAT32, np.dtype(np.uint8): PointField.UINT8}
+FIELD_TYPES = {np.dtype(np.float32): PointField.FLOAT32, np.dtype(np.uint8): PointField.UINT8,
+               np.dtype(np.uint32): PointField.UINT32}
+
+
+class ScanGeometry(Protocol):
+    """The bearings (rad) and limits (meters) of a scan."""
+
+    @property
+    def bearings(self) -> NDArray[np.float64]: ...
+
+    @property
+    def increment(self) -> float: ...
+
+    @property
+    def range_min(self) -> float: ...
+
+    @property
+    def range_max(self) -> float: ...
 
 
 def label_map(space: LabelSpace, model: str, stamp: Time) -> LabelMap:
@@ -97,8 +115,8 @@ def occupancy_grid(values: NDArray[np.int8], grid: Grid, header: Header) -> Occu
                          height=rows, origin=Pose(position=Point(x=x, y=y))))
 
 
-def laser_scan(ranges: NDArray[np.float32], scan: Scan, header: Header) -> LaserScan:
-    """Return the LaserScan of the ranges of a Scan, float32 (N,) meters."""
+def laser_scan(ranges: NDArray[np.float32], scan: ScanGeometry, header: Header) -> LaserScan:
+    """Return the LaserScan of ranges, float32 (N,) meters."""
     first, last = scan.bearings[[0, -1]].tolist()
     return LaserScan(
         header=header, angle_min=first, angle_max=last, angle_increment=scan.increment,
@@ -131,12 +149,24 @@ def ground_cloud(points: NDArray[np.float32]) -> PointCloud2:
     return _point_cloud(cloud, None, is_dense=False)
 
 
-def _point_cloud(cloud: NDArray[np.void], header: Header | None, is_dense: bool) -> PointCloud2:
-    """Return the PointCloud2 of a structured array (rows, columns)."""
+def semantic_cloud(points: NDArray[np.void], header: Header,
+                   with_confidence: bool) -> PointCloud2:
+    """Return the PointCloud2 of points of POINT: (H, W) organized, where NaN is kept, or (N,)."""
+    names = [name for name in points.dtype.names or () if with_confidence or name != 'confidence']
+    return _point_cloud(np.atleast_2d(points), header, points.ndim == 1, names)
+
+
+def _point_cloud(cloud: NDArray[np.void], header: Header | None, is_dense: bool,
+                 names: Sequence[str] = ()) -> PointCloud2:
+    """Return the PointCloud2 of a structured array (rows, columns).
+
+    names: of the fields to describe; empty: all.
+    """
     rows, columns = cloud.shape
     step = cloud.dtype.itemsize
     fields = [PointField(name=name, offset=offset, datatype=FIELD_TYPES[dtype], count=1)
-              for name, (dtype, offset, *_) in (cloud.dtype.fields or {}).items()]
+              for name, (dtype, offset, *_) in (cloud.dtype.fields or {}).items()
+              if not names or name in names]
     return PointCloud2(
         header=header, height=rows, width=columns, fields=fields, is_bigendian=False,
         point_step=step, row_step=columns * step, data=_array('B', cloud), is_dense=is_dense)
@@ -145,5 +175,5 @@ def _point_cloud(cloud: NDArray[np.void], header: Header | None, is_dense: bool)
 def _array(typecode: str, values: NDArray) -> array:
     """Return values as an array.array; rclpy checks other sequences element by element."""
     data = array(typecode)
-    data.frombytes(np.ascontiguousarray(values).tobytes())
+    data.frombytes(np.ascontiguousarray(values).view(np.uint8).reshape(-1).data)
     return data

@@ -28,6 +28,7 @@ from enet_ros.ros import messages, qos
 from enet_ros.ros.convert import array_to_image, array_to_jpeg, scale_camera_info
 from enet_ros.ros.frames import FrameReport
 from enet_ros.ros.geometry import Geometry
+from enet_ros.ros.messages import ScanGeometry
 from enet_ros.timing import StageTimer
 
 ResultT = TypeVar('ResultT')
@@ -275,4 +276,50 @@ FREE_SPACE_OUTPUTS: dict[str, Output[FreeSpaceFrame]] = {
     'scan': Output(LaserScan, scan),
     'points': Output(PointCloud2, points),
     'ground_points': Output(PointCloud2, ground_points),
+}
+
+
+# Outputs of the semantic cloud node.
+
+
+@dataclass(frozen=True)
+class CloudFrame:
+    """The points of a depth image. What nobody subscribes to is None.
+
+    header: of the depth image. base_header: its stamp, in the base frame.
+    points: (H, W) of POINT in the optical frame. obstacles: (N,) of POINT in the base frame.
+    scan: the geometry of the scan and its ranges, float32 (M,) meters.
+    """
+
+    header: Header
+    base_header: Header
+    has_confidence: bool
+    points: NDArray[np.void] | None
+    obstacles: NDArray[np.void] | None
+    scan: tuple[ScanGeometry, NDArray[np.float32]] | None
+
+
+def cloud_points(frame: CloudFrame) -> PointCloud2 | None:
+    if frame.points is None:
+        return None
+    return messages.semantic_cloud(frame.points, frame.header, frame.has_confidence)
+
+
+def cloud_obstacles(frame: CloudFrame) -> PointCloud2 | None:
+    if frame.obstacles is None:
+        return None
+    return messages.semantic_cloud(frame.obstacles, frame.base_header, frame.has_confidence)
+
+
+def cloud_scan(frame: CloudFrame) -> LaserScan | None:
+    if frame.scan is None:
+        return None
+    geometry, ranges = frame.scan
+    return messages.laser_scan(ranges, geometry, frame.base_header)
+
+
+CLOUD_OUTPUTS: dict[str, Output[CloudFrame]] = {
+    'scan': Output(LaserScan, cloud_scan),
+    'obstacles': Output(PointCloud2, cloud_obstacles),
+    'points': Output(PointCloud2, cloud_points),
 }

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from enet_ros.config import ReplayConfig, SegmentationConfig
 from enet_ros.freespace.config import FreeSpaceNodeConfig
+from enet_ros.pointcloud.config import SemanticCloudConfig
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-CONFIG_CLASSES = SegmentationConfig, FreeSpaceNodeConfig, ReplayConfig
+CONFIG_CLASSES = SegmentationConfig, FreeSpaceNodeConfig, SemanticCloudConfig, ReplayConfig
 OF_EVERY_NODE = 'use_sim_time', 'start_type_description_service', 'qos_overrides'
 RENAMED = {  # names of earlier versions
     'camera.longest_jump': 'camera.max_jump',
