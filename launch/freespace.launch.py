@@ -1,9 +1,9 @@
 """Start what segment.launch.py starts, and the free space node behind the segmentation node."""
 
 from launch import Action, LaunchContext, LaunchDescription
-from launch.actions import LogInfo, OpaqueFunction
+from launch.actions import OpaqueFunction
 from launch.conditions import IfCondition
-from launch_ros.actions import LifecycleNode, Node
+from launch_ros.actions import LifecycleNode
 
 from enet_ros.errors import BadInput
 from enet_ros.ros import launch_actions
@@ -45,9 +45,10 @@ def start_nodes(context: LaunchContext) -> list[Action]:
     parameters = launch_actions.simulated_time(context)
     actions: list[Action] = []
     if values['source'] == 'synthetic':
-        camera = StreetCamera.from_parameter_file(values['params_file'], values['namespace'])
+        camera = StreetCamera.from_parameter_file(values['params_file'], values['namespace'],
+                                                  'freespace_node')
         parameters |= camera.parameters()
-        actions += show_camera(context, camera)
+        actions += launch_actions.show_camera(context, camera, 'freespace_node')
     # A file reaches the free space node in either process.
     overrides = write_parameter_file('freespace_node', parameters)
     odom = ('odom', values['odom'])
@@ -61,15 +62,3 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         remappings=[odom, *((name, f'segmentation_node/{name}') for name in INPUTS)])
     return [*actions, *launch_actions.start_segmentation(context),
             *start_lifecycle_node(node, IfCondition(values['autostart']))]
-
-
-def show_camera(context: LaunchContext, camera: StreetCamera) -> list[Action]:
-    """Return what logs the pose of the simulated camera and, with RViz, publishes it to TF."""
-    log = LogInfo(msg=f'source synthetic: freespace_node uses the pose of its camera, {camera}')
-    if not launch_actions.is_true(context, 'rviz'):
-        return [log]
-    return [log, Node(
-        package='tf2_ros', executable='static_transform_publisher', name='street_camera',
-        namespace=context.launch_configurations['namespace'],
-        arguments=camera.transform_arguments(),
-        parameters=[launch_actions.simulated_time(context)])]

@@ -22,6 +22,7 @@ import yaml
 from ament_index_python.packages import PackageNotFoundError
 from enet_ros.msg import FrameTiming
 from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import PointCloud2
 
 from enet_ros.ros import launch_actions
 from enet_ros.synthetic.street import SyntheticStreet
@@ -111,7 +112,8 @@ def command(node):
 
 
 @pytest.mark.parametrize('name, arguments', [
-    ('segment.launch.py', COMMON), ('freespace.launch.py', COMMON | {'processes', 'odom'})])
+    ('segment.launch.py', COMMON), ('freespace.launch.py', COMMON | {'processes', 'odom'}),
+    ('semantic_cloud.launch.py', COMMON | {'depth'})])
 def test_arguments_are_described(name, arguments):
     declared = load(name).get_launch_arguments()
     assert {argument.name for argument in declared} == arguments
@@ -321,3 +323,15 @@ def test_the_pose_reaches_the_node(run_launch, probe, tiny_model, processes):
     for name, value in (('z', camera.height_m), ('pitch', camera.pitch)):
         parameter = probe.get_parameter('/front/freespace_node', f'camera.{name}')
         assert parameter.double_value == pytest.approx(value)
+
+
+def test_a_street_becomes_a_cloud(run_launch, probe, tiny_model):
+    run_launch('semantic_cloud.launch.py', 'source:=synthetic', 'namespace:=front',
+               f'model:={tiny_model}', 'device:=cpu')
+    points = '/front/semantic_cloud_node/points'
+    probe.subscribe(PointCloud2, points)
+    cloud = probe.wait(lambda: probe.received[points], 'points')[0]
+    assert (cloud.width, cloud.height) == (640, 360)
+    assert [field.name for field in cloud.fields][:3] == ['x', 'y', 'z']
+    height = probe.get_parameter('/front/semantic_cloud_node', 'camera.z').double_value
+    assert height == pytest.approx(SyntheticStreet(640, 360, 0).camera.height_m)

@@ -74,11 +74,11 @@ def test_a_written_file_is_read_in_any_namespace():
 
 def test_the_street_camera_follows_the_parameters_of_the_replay_node(path, tmp_path):
     (tmp_path / 'empty.yaml').write_text('')
-    default = StreetCamera.from_parameter_file(str(tmp_path / 'empty.yaml'), '')
+    default = StreetCamera.from_parameter_file(str(tmp_path / 'empty.yaml'), '', 'freespace_node')
     street = SyntheticStreet(ReplayConfig.width, ReplayConfig.height, ReplayConfig.seed)
     assert (default.height_m, default.pitch) == (street.camera.height_m, street.camera.pitch)
     assert (default.base_frame, default.optical_frame) == ('base_link', 'camera_optical_frame')
-    camera = StreetCamera.from_parameter_file(path, 'front')
+    camera = StreetCamera.from_parameter_file(path, 'front', 'freespace_node')
     assert camera.height_m == SyntheticStreet(640, 360, 3).camera.height_m
     assert camera.parameters()['camera.z'] == camera.height_m
 
@@ -86,4 +86,4 @@ def test_the_street_camera_follows_the_parameters_of_the_replay_node(path, tmp_p
 def test_a_seed_that_is_not_a_number_is_rejected(tmp_path):
     (tmp_path / 'params.yaml').write_text('/**: {ros__parameters: {seed: many}}')
     with pytest.raises(BadInput, match="seed is 'many'; it must be a whole number"):
-        StreetCamera.from_parameter_file(str(tmp_path / 'params.yaml'), '')
+        StreetCamera.from_parameter_file(str(tmp_path / 'params.yaml'), '', 'freespace_node')

@@ -10,7 +10,7 @@ from ament_index_python.packages import (
     get_package_share_directory,
 )
 from launch import Action, LaunchContext
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, LogInfo, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import LifecycleNode, Node
@@ -19,9 +19,10 @@ from launch_ros.parameter_descriptions import ParameterValue
 from enet_ros.errors import BadInput
 from enet_ros.ros.lifecycle_launch import start_lifecycle_node
 from enet_ros.ros.parameter_file import Value, read_parameter_file
+from enet_ros.ros.street_camera import StreetCamera
 
 CONFIG = Path(get_package_share_directory('enet_ros')) / 'config'
-# Arguments of both launch files: {name: (default, description)}.
+# Arguments of all launch files: {name: (default, description)}.
 ARGUMENTS = {
     'image': ('image', 'topic of the camera images'),
     'camera_info': ('camera_info', "topic of the camera's calibration"),
@@ -108,6 +109,17 @@ def start_rviz(context: LaunchContext) -> list[Action]:
         package='rviz2', executable='rviz2', name='rviz2', namespace=values['namespace'],
         arguments=['-d', values['rviz_config']], parameters=[simulated_time(context)],
         remappings=[('image', image)])]
+
+
+def show_camera(context: LaunchContext, camera: StreetCamera, node: str) -> list[Action]:
+    """Return what logs the pose of the simulated camera and, with RViz, publishes it to TF."""
+    log = LogInfo(msg=f'source synthetic: {node} uses the pose of its camera, {camera}')
+    if not is_true(context, 'rviz'):
+        return [log]
+    return [log, Node(
+        package='tf2_ros', executable='static_transform_publisher', name='street_camera',
+        namespace=context.launch_configurations['namespace'],
+        arguments=camera.transform_arguments(), parameters=[simulated_time(context)])]
 
 
 def enlarge_shared_memory() -> Action:

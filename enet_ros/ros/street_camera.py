@@ -20,8 +20,11 @@ class StreetCamera:
     optical_frame: str
 
     @classmethod
-    def from_parameter_file(cls, path: str, namespace: str) -> 'StreetCamera':
-        """Return the camera of the street that the replay node shows with a parameter file."""
+    def from_parameter_file(cls, path: str, namespace: str, node: str) -> 'StreetCamera':
+        """Return the camera of the street that the replay node shows with a parameter file.
+
+        node: the name of the node whose base frame it has.
+        """
         values = read_parameter_file(path, 'replay_node', namespace)
         street: dict[str, int] = {}
         for name in ('width', 'height', 'seed'):
@@ -30,13 +33,13 @@ class StreetCamera:
                 raise BadInput(f'{path}: {name} is {value!r}; it must be a whole number')
             street[name] = value
         camera = SyntheticStreet(**street).camera
-        free_space = read_parameter_file(path, 'freespace_node', namespace)
+        parameters = read_parameter_file(path, node, namespace)
         return cls(float(camera.height_m), float(camera.pitch),
-                   str(free_space.get('base_frame', FreeSpaceNodeConfig.base_frame)),
+                   str(parameters.get('base_frame', FreeSpaceNodeConfig.base_frame)),
                    str(values.get('frame_id', ReplayConfig.frame_id)))
 
     def parameters(self) -> dict[str, Value]:
-        """Return the parameters that give the free space node this pose."""
+        """Return the parameters that give a node this pose."""
         return {'camera.pose': 'parameters', 'camera.x': 0.0, 'camera.y': 0.0,
                 'camera.z': self.height_m, 'camera.roll': 0.0, 'camera.pitch': self.pitch,
                 'camera.yaw': 0.0}
