@@ -1,8 +1,8 @@
 """`enet segment BAG --out X.mcap`: the results of a recording in another recording."""
 
-import os
 import resource
-import signal
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -250,16 +250,23 @@ def test_topics_without_a_definition_are_left_out(tmp_path, segmenter, bag, monk
     assert written.keys() == RESULTS.keys() | {'/cam/image', '/cam/camera_info'}
 
 
-def test_a_terminated_command_leaves_nothing(tmp_path, tiny_model, bag, capsys, monkeypatch):
-    def terminate(segmenter, frame):
-        os.kill(os.getpid(), signal.SIGTERM)
-        return np.zeros(SIZE, np.uint8)
+TERMINATED = """
+import os, signal, sys
+from enet_ros.cli import main
+from enet_ros.evaluation import segment_bag
 
-    monkeypatch.setattr(module, '_labels', terminate)
-    before = signal.getsignal(signal.SIGTERM)
-    assert command(tiny_model, bag, tmp_path / 'out' / 'x.mcap') == 130
+segment_bag._labels = lambda segmenter, frame: os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(main())
+"""
+
+
+def test_a_terminated_command_leaves_nothing(tmp_path, tiny_model, bag):
+    result = subprocess.run(
+        [sys.executable, '-c', TERMINATED, 'segment', bag, '--out', tmp_path / 'out/x.mcap',
+         '--model', tiny_model, '--engine', 'torch', '--device', 'cpu'],
+        capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (130, 'enet: interrupted')
     assert not list((tmp_path / 'out').iterdir())
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize('source, out, options, words', [
