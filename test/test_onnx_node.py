@@ -41,13 +41,18 @@ def test_frames_are_segmented_and_the_network_is_replaced(start, probe, camera, 
     probe.bring_up(NODE)
     camera.wait_for_node()
     topics = [LABEL, PERSON, f'{NODE}/timing']
-    message = camera.send_until(lambda m: all(result_of(probe, topic, m) for topic in topics))
+
+    def shows_two_classes(message):  # not all images of the camera do
+        results = [result_of(probe, topic, message) for topic in topics]
+        return all(results) and len(set(results[0].data)) > 1
+
+    message = camera.send_until(shows_two_classes)
     label, person, timing = (result_of(probe, topic, message) for topic in topics)
     frame = image_to_array(message)
     segmenter = Segmenter.load(file, engine='openvino', precision='float32', device='cpu')
     expected = scale_labels(segmenter(frame.image, frame.order).labels, 160, 90)
     labels = np.array(label.data, np.uint8).reshape(90, 160)
-    assert (labels == expected).mean() > 0.99 and len(np.unique(labels)) > 1
+    assert (labels == expected).mean() > 0.99
     assert np.array_equal(np.array(person.data, np.uint8).reshape(90, 160),
                           np.where(labels == NAMES.index('person'), 255, 0))
     assert timing.engine == 'openvino cpu float32'
