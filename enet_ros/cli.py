@@ -645,11 +645,19 @@ def _add_nav2_config(commands: Any) -> None:
     nav2.add_argument('--groups', metavar='FILE',
                       help='file of groups, for label images in group ids (output.label_ids); '
                       'the costmap then has groups instead of classes')
+    nav2.add_argument('--points', metavar='TOPIC',
+                      help='cloud of a depth camera with the point of each pixel of the label '
+                      'images, matched by approximate stamps (default: that of freespace_node)')
 
 
 def _nav2_config(options: argparse.Namespace) -> int:
     from enet_ros.freespace.config import ClassesConfig
-    from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml, write_costmap
+    from enet_ros.freespace.nav2_config import (
+        GROUND_POINTS,
+        check_costmap,
+        costmap_yaml,
+        write_costmap,
+    )
     from enet_ros.label_space.groups import read_groups
     from enet_ros.label_space.space import group_labels
     from enet_ros.models.loading import read_model_spec
@@ -662,7 +670,8 @@ def _nav2_config(options: argparse.Namespace) -> int:
         print(f'{options.check}: the {len(names)} classes of {options.model}, each once')
         return 0
     text = costmap_yaml(options.model, labels,
-                        ClassesConfig(tuple(options.drivable), tuple(options.flat)))
+                        ClassesConfig(tuple(options.drivable), tuple(options.flat)),
+                        options.points or GROUND_POINTS)
     if not options.out:
         print(text, end='')
         return 0

@@ -59,6 +59,7 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         package='enet_ros', executable='freespace_node', name='freespace_node',
         namespace=values['namespace'], output='screen',
         parameters=[values['params_file'], overrides],
-        remappings=[odom, *((name, f'segmentation_node/{name}') for name in INPUTS)])
+        remappings=[odom, *((name, f'segmentation_node/{name}') for name in INPUTS)],
+        **launch_actions.respawn(context))
     return [*actions, *launch_actions.start_segmentation(context),
             *start_lifecycle_node(node, IfCondition(values['autostart']))]

@@ -48,5 +48,6 @@ def start_cloud(context: LaunchContext) -> list[Action]:
     node = LifecycleNode(
         package='enet_ros', executable=NODE, name=NODE, namespace=values['namespace'],
         output='screen', parameters=[values['params_file'], parameters],
-        remappings=list(topics.items()))
+        remappings=list(topics.items()),
+        **launch_actions.respawn(context))
     return [*actions, *start_lifecycle_node(node, IfCondition(values['autostart']))]

@@ -29,8 +29,8 @@ CAMERA = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 class NodeProcess:
     """An executable of the package that runs as a process of its own."""
 
-    def __init__(self, executable, log, parameters=None, remaps=None):
-        arguments = ['--ros-args']
+    def __init__(self, executable, log, parameters=None, remaps=None, params_file=None):
+        arguments = ['--ros-args', *(['--params-file', params_file] if params_file else [])]
         for name, value in (parameters or {}).items():
             arguments += ['-p', f'{name}:={value}']
         for name, target in (remaps or {}).items():

@@ -30,7 +30,7 @@ from enet_ros.synthetic.street import SyntheticStreet
 LAUNCH = Path(__file__).parent.parent / 'launch'
 CONFIG = LAUNCH.parent / 'config' / 'enet.yaml'
 COMMON = {'image', 'camera_info', 'source', 'params_file', 'model', 'engine', 'device',
-          'namespace', 'use_sim_time', 'autostart', 'rviz', 'rviz_config'}
+          'namespace', 'use_sim_time', 'autostart', 'respawn', 'rviz', 'rviz_config'}
 INSTALLED = launch_actions.get_package_prefix
 
 
@@ -160,6 +160,15 @@ def test_all_nodes_are_in_the_namespace(start_segment):
 @pytest.mark.parametrize('autostart, count', [('true', 1), ('false', 0)])
 def test_autostart_activates_the_node(start_segment, autostart, count):
     assert len(events(start_segment(autostart=autostart)[1])) == count
+
+
+def test_ended_nodes_are_started_again_for_a_lifecycle_manager(start_freespace):
+    context, entities = start_freespace(autostart='false', respawn='true')
+    for executable in ('segmentation_node', 'freespace_node'):
+        node, _ = expand(context, entities, executable)
+        assert node._ExecuteLocal__respawn
+    with pytest.raises(Exception, match='respawn:=true .* add autostart:=false'):
+        start_freespace(respawn='true')
 
 
 def test_a_missing_parameter_file_is_named(start_segment):

@@ -1,20 +1,29 @@
 """The parameters for Nav2's costmaps."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from enet_ros.cli import main
+from enet_ros.config import ReplayConfig, SegmentationConfig
 from enet_ros.evaluation.freespace_score import calibration_of
-from enet_ros.freespace.config import CameraConfig
+from enet_ros.freespace.config import CameraConfig, FreeSpaceNodeConfig
 from enet_ros.freespace.estimator import FreeSpaceEstimator
 from enet_ros.freespace.nav2_config import check_costmap, costmap_yaml
 from enet_ros.freespace.pose import Pose
 from enet_ros.labels import CAMVID, CITYSCAPES, SUN_RGBD
+from enet_ros.pointcloud.config import ObstaclesConfig, SemanticCloudConfig
 from enet_ros.synthetic.street import SyntheticStreet
 
 yaml = pytest.importorskip('yaml')
 
+CONFIGS = {'segmentation_node': SegmentationConfig(), 'freespace_node': FreeSpaceNodeConfig(),
+           'semantic_cloud_node': SemanticCloudConfig()}
+TOPICS = {'/segmentation_node/label', '/segmentation_node/confidence',
+          '/segmentation_node/label_info', '/freespace_node/ground_points', '/freespace_node/scan',
+          '/freespace_node/points', '/freespace_node/grid', '/semantic_cloud_node/obstacles',
+          '/semantic_cloud_node/scan'}
 NAV2 = Path(__file__).parent.parent / 'config' / 'nav2'
 SHIPPED = NAV2 / 'semantic_layer.yaml'
 
@@ -27,13 +36,18 @@ def camera_of(text):
     return parameters_of(text)['semantic_layer']['camera']
 
 
-@pytest.mark.parametrize('name', ['scan_layer.yaml', 'semantic_layer.yaml', 'grid_layer.yaml'])
-def test_costmaps_contain_the_ground_that_the_camera_sees(name):
+def shipped_estimator():
+    """Return the estimator for the camera pose of the default parameters."""
     camera = CameraConfig()
-    estimator = FreeSpaceEstimator(
+    return FreeSpaceEstimator(
         calibration_of(SyntheticStreet(640, 360, 0).camera),
         Pose.from_angles(camera.x, camera.y, camera.z, camera.roll, camera.pitch, camera.yaw),
         (640, 360), CAMVID)
+
+
+@pytest.mark.parametrize('name', ['scan_layer.yaml', 'semantic_layer.yaml', 'grid_layer.yaml'])
+def test_costmaps_contain_the_ground_that_the_camera_sees(name):
+    estimator = shipped_estimator()
     parameters = parameters_of((NAV2 / name).read_text())
     assert estimator.scan.range_min > 2.5  # where Nav2's default of 5 m ends
     for side in ('width', 'height'):
@@ -50,9 +64,13 @@ def test_costmaps_reach_as_far_as_their_sources():
     assert min(semantic_layer['width'], semantic_layer['height']) / 2 >= reach
 
 
-def test_the_semantic_layer_matches_stamps_exactly():
+def test_stamps_are_matched_exactly_unless_a_depth_camera_gives_the_points(capsys):
     layer = parameters_of(SHIPPED.read_text())['semantic_layer']
     assert layer['use_approximate_time_sync'] is False
+    assert main(['nav2-config', '--points', '/rgbd_camera/depth/points']) == 0
+    layer = parameters_of(capsys.readouterr().out)['semantic_layer']
+    assert layer['use_approximate_time_sync'] is True
+    assert layer['camera']['pointcloud_topic'] == '/rgbd_camera/depth/points'
 
 
 def test_the_shipped_file_is_what_the_command_writes(tmp_path, capsys):
@@ -123,12 +141,61 @@ def test_class_names_that_do_not_match_are_reported(tmp_path, capsys, change, wo
     assert words in error and error.count('\n') == 1
 
 
+@pytest.fixture
+def monitor():
+    """Return the parameters of the nodes in collision_monitor.yaml, by node."""
+    nodes = yaml.safe_load((NAV2 / 'collision_monitor.yaml').read_text())
+    return {name: node['ros__parameters'] for name, node in nodes.items()}
+
+
+def test_the_collision_monitor_waits_for_two_frames_beyond_the_latency_budget(monitor):
+    budgets = [monitor[node]['latency']['budget_ms']
+               for node in ('freespace_node', 'semantic_cloud_node')]
+    period = 1 / ReplayConfig.rate_hz
+    assert monitor['collision_monitor']['source_timeout'] == pytest.approx(
+        1e-3 * max(budgets) + 2 * period)
+
+
+def test_the_collision_monitor_keeps_the_points(monitor):
+    parameters, obstacles = monitor['collision_monitor'], ObstaclesConfig()
+    assert parameters['points']['min_height'] < 0 < parameters['points']['max_height']
+    assert parameters['obstacles']['min_height'] < obstacles.min_height
+    assert parameters['obstacles']['max_height'] >= obstacles.max_height
+    sources = set(parameters['observation_sources'])
+    assert sources == {'scan', 'points'} < parameters.keys()
+
+
+def test_the_stop_zone_reaches_beyond_the_nearest_ground_that_the_camera_sees(monitor):
+    corners = yaml.safe_load(monitor['collision_monitor']['stop_zone']['points'])
+    assert max(x for x, _ in corners) > shipped_estimator().scan.range_min + 2
+
+
 @pytest.mark.parametrize('file', sorted(NAV2.glob('*.yaml')), ids=lambda file: file.name)
 def test_the_files_name_topics_of_the_nodes(file):
-    topics = {'/segmentation_node/label', '/segmentation_node/confidence',
-              '/segmentation_node/label_info', '/freespace_node/ground_points',
-              '/freespace_node/scan', '/freespace_node/points', '/freespace_node/grid'}
     lines = [line for line in file.read_text().splitlines() if not line.strip().startswith('#')]
     named = {word for line in lines for word in line.split() if word.startswith('/')}
-    assert named <= topics
+    assert named <= TOPICS and (named or file.name == 'lifecycle_manager.yaml')
     assert isinstance(yaml.safe_load(file.read_text()), dict)
+
+
+def test_the_topics_are_those_that_the_nodes_publish():
+    pytest.importorskip('rclpy', reason='needs ROS 2')
+    from enet_ros.ros.outputs import CLOUD_OUTPUTS, FREE_SPACE_OUTPUTS, segmentation_outputs
+    outputs = {'segmentation_node': {'label_info', *segmentation_outputs({}, 'mono8')},
+               'freespace_node': FREE_SPACE_OUTPUTS, 'semantic_cloud_node': CLOUD_OUTPUTS}
+    assert TOPICS.issubset(f'/{node}/{topic}' for node, topics in outputs.items()
+                           for topic in topics)
+
+
+@pytest.mark.parametrize('file', sorted(NAV2.glob('*.yaml')), ids=lambda file: file.name)
+def test_the_files_name_parameters_of_the_nodes(file):
+    nodes = yaml.safe_load(file.read_text())
+    for node in nodes.keys() & CONFIGS.keys():
+        for section, values in nodes[node]['ros__parameters'].items():
+            assert dataclasses.replace(getattr(CONFIGS[node], section), **values)
+
+
+def test_the_lifecycle_manager_manages_nodes_of_the_package():
+    manager = yaml.safe_load((NAV2 / 'lifecycle_manager.yaml').read_text())
+    parameters = manager['lifecycle_manager_perception']['ros__parameters']
+    assert set(parameters['node_names']) < CONFIGS.keys()

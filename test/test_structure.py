@@ -36,10 +36,11 @@ LAYERS = [
 ]
 ROS = {'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'lifecycle_msgs',
        'rcl_interfaces', 'builtin_interfaces', 'cv_bridge', 'vision_msgs', 'launch', 'launch_ros',
-       'nav_msgs', 'geometry_msgs', 'tf2_ros'}
+       'nav_msgs', 'geometry_msgs', 'tf2_ros', 'bondpy'}
 # Runtimes and tools that are extras: imported where they are used, not when a module is loaded.
 EXTRAS = {'rosbags', 'yaml', 'onnx', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs',
-          'tf2_ros', 'lightning_fabric', 'tensorboard', 'matplotlib', 'cityscapesscripts'}
+          'tf2_ros', 'bondpy', 'lightning_fabric', 'tensorboard', 'matplotlib',
+          'cityscapesscripts'}
 TYPED_FOLDERS = 'launch', 'benchmarks', 'benchmarks/nodes', 'scripts', 'docs'
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
 

@@ -53,16 +53,12 @@ local_costmap:
       semantic_layer:
         plugin: semantic_segmentation_layer::SemanticSegmentationLayer
         enabled: true
-        # Labels, confidence and points of a frame have equal stamps. The approximate matching that
-        # is the default on Jazzy and later can combine different frames, up to 100 ms apart.
-        # Humble always matches exactly and ignores this.
-        use_approximate_time_sync: false
-        observation_sources: camera
+{matching}        observation_sources: camera
         camera:
           segmentation_topic: /segmentation_node/label
           confidence_topic: /segmentation_node/confidence
           labels_topic: /segmentation_node/label_info
-          pointcloud_topic: /freespace_node/ground_points
+          pointcloud_topic: {points}
           # Meters from the origin of the base frame.
           max_obstacle_distance: 8.0
           min_obstacle_distance: 0.1
@@ -72,6 +68,18 @@ local_costmap:
           use_cost_selection: true
           class_types: [{types}]
 """
+EXACT_MATCHING = """\
+        # Labels, confidence and points of a frame have equal stamps. The approximate matching that
+        # is the default on Jazzy and later can combine different frames, up to 100 ms apart.
+        # Humble always matches exactly and ignores this.
+        use_approximate_time_sync: false
+"""
+APPROXIMATE_MATCHING = """\
+        # The stamps of color and depth images may differ, by up to 100 ms. If your camera gives
+        # both the same stamp, set false. Humble ignores this and needs equal stamps.
+        use_approximate_time_sync: true
+"""
+GROUND_POINTS = '/freespace_node/ground_points'
 CLASS_TYPE = """\
           {name}:
             classes: [{classes}]
@@ -83,8 +91,13 @@ CLASS_TYPE = """\
 """
 
 
-def costmap_yaml(model: str, labels: LabelSet, classes: ClassesConfig | None = None) -> str:
-    """Return the YAML text of the parameters for the classes of a model."""
+def costmap_yaml(model: str, labels: LabelSet, classes: ClassesConfig | None = None,
+                 points: str = GROUND_POINTS) -> str:
+    """Return the YAML text of the parameters for the classes of a model.
+
+    points: topic with the point of each pixel of the label images; GROUND_POINTS has their stamps,
+        the cloud of a depth camera has its own.
+    """
     classes = classes or ClassesConfig()
     surfaces = SurfaceClasses(labels, classes.drivable, classes.flat,
                               classes.default_flat).surfaces
@@ -97,7 +110,9 @@ def costmap_yaml(model: str, labels: LabelSet, classes: ClassesConfig | None = N
                 name=name, classes=', '.join(map(_quoted, members)),
                 base_cost=class_type.base_cost, max_cost=class_type.max_cost,
                 dominant=str(class_type.dominant).lower())
-    return HEAD.format(model=model, types=', '.join(blocks)) + ''.join(blocks.values())
+    matching = EXACT_MATCHING if points == GROUND_POINTS else APPROXIMATE_MATCHING
+    head = HEAD.format(model=model, matching=matching, points=points, types=', '.join(blocks))
+    return head + ''.join(blocks.values())
 
 
 def write_costmap(path: str, text: str) -> None:

@@ -40,6 +40,7 @@ class NodeDiagnostics:
         settings: texts about the configuration; empty while the node is not configured.
         current_values: returns texts about the present state of an active node.
         streams: those that are active.
+        bond: whether an active node has a bond to a lifecycle manager.
         enabled: False while ~/enable switches the node off.
         error: why the node could not be configured or reloaded, or ''.
     """
@@ -48,6 +49,7 @@ class NodeDiagnostics:
         self.settings: Mapping[str, str] = {}
         self.current_values: Callable[[], Mapping[str, str]] = dict
         self.streams: Sequence[Stream] = []
+        self.bond = ''
         self.enabled = True
         self.error = ''
         self._node, self._texts = node, texts
@@ -82,6 +84,7 @@ class NodeDiagnostics:
             **{f'{items} {event}': str(count) for event, count in sorted(report.counts.items())},
             **{f'{stage} ms p50/p95/p99': '/'.join(f'{value:.1f}' for value in milliseconds)
                for stage, milliseconds in report.stages.items()},
+            'bond to a lifecycle manager': self.bond,
             'last error': report.error or self.error,
         }
         return self._status(stream.name or self._texts.task, level, message, values)

@@ -37,6 +37,8 @@ ARGUMENTS = {
     'use_sim_time': ('false', 'take the time from /clock, as with a bag or a simulator; '
                      'overrides params_file'),
     'autostart': ('true', 'configure and activate the nodes'),
+    'respawn': ('false', 'start a managed node again when it has ended; a lifecycle manager must '
+                'bring it up, so that autostart must be false'),
     'rviz': ('false', 'show the outputs in RViz (package rviz2)'),
 }
 MODEL_PARAMETERS = {'model': 'model.path', 'engine': 'model.engine', 'device': 'model.device'}
@@ -49,8 +51,11 @@ def declare(arguments: dict[str, tuple[str, str]]) -> list[DeclareLaunchArgument
 
 
 def check_arguments(context: LaunchContext) -> None:
-    """Raise BadInput if the parameter file, or a package that RViz needs, is missing."""
+    """Raise BadInput if the parameter file or RViz is missing, or arguments exclude each other."""
     values = context.launch_configurations
+    if is_true(context, 'respawn') and is_true(context, 'autostart'):
+        raise BadInput('respawn:=true leaves a node that was started again unconfigured; add '
+                       "autostart:=false and let Nav2's lifecycle manager bring the nodes up")
     # launch_ros itself ignores a missing file.
     read_parameter_file(values['params_file'], 'segmentation_node')
     if is_true(context, 'rviz'):
@@ -95,7 +100,7 @@ def start_segmentation(context: LaunchContext, executable: str = 'segmentation_n
         package='enet_ros', executable=executable, name='segmentation_node',
         namespace=values['namespace'], output='screen',
         parameters=[values['params_file'], {**model, **simulated_time(context)}, *extra_files],
-        remappings=[*topics, *remappings])
+        remappings=[*topics, *remappings], **respawn(context))
     return start_lifecycle_node(node, IfCondition(values['autostart']))
 
 
@@ -133,6 +138,11 @@ def enlarge_shared_memory() -> Action:
 def simulated_time(context: LaunchContext) -> dict[str, Value]:
     """Return the parameter that the launch argument use_sim_time sets in all nodes."""
     return {'use_sim_time': is_true(context, 'use_sim_time')}
+
+
+def respawn(context: LaunchContext) -> dict[str, bool | float]:
+    """Return the options of a managed node that the launch argument respawn sets."""
+    return {'respawn': is_true(context, 'respawn'), 'respawn_delay': 1.0}
 
 
 def is_true(context: LaunchContext, argument: str) -> bool:

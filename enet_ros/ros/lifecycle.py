@@ -13,6 +13,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from enet_ros.errors import BadInput
 from enet_ros.latency.clocks import MonotonicClock
+from enet_ros.ros.bond import open_bond
 from enet_ros.ros.diagnostics import DiagnosticTexts, NodeDiagnostics
 from enet_ros.ros.parameters import Parameters
 
@@ -85,6 +86,8 @@ class ManagedNode(LifecycleNode, Generic[ConfigT, ResourcesT]):
         result = super().on_activate(state)
         assert self.resources is not None
         self._start(self.parameters.read(), self.resources, self._deactivation)
+        self.diagnostics.bond = open_bond(self, self._deactivation)
+        self.get_logger().info(f'bond to a lifecycle manager: {self.diagnostics.bond}')
         return result
 
     @log_exceptions
