@@ -11,9 +11,9 @@ from enet_ros.evaluation.cloud_score import (
     CloudTrial,
     exact_sensor,
     millimeter_sensor,
-    positions,
     stereo_sensor,
 )
+from enet_ros.evaluation.cloud_truth import CloudCounts, CloudTruth, positions
 from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.pose import Pose
 from enet_ros.labels import UNLABELED
@@ -32,6 +32,7 @@ from enet_ros.synthetic.street import SyntheticStreet
 SIZE = WIDTH, HEIGHT = 160, 120
 PROJECTION = CloudProjection(Camera(pinhole(), *SIZE, True))
 POSE = Pose.from_angles(0.5, 0, 1.0)  # looks ahead, 1 m above the ground
+OBSTACLES = ObstaclesConfig()
 LABELS = np.full((HEIGHT, WIDTH), BOX, np.uint8)
 FLAT = np.full((HEIGHT, WIDTH), 4.0, np.float32)  # a wall 4 m ahead of the camera
 
@@ -40,12 +41,15 @@ def make_cloud(depth=FLAT, labels=LABELS, confidence=None):
     return SemanticCloud(PROJECTION, PointLabels(YARD), depth, labels, confidence)
 
 
-def make_scan(z=FLAT, labels=LABELS, **changes):
+def make_scan(depth=FLAT, labels=LABELS, obstacles=OBSTACLES, **changes):
     """Return the scan's tables and its ranges."""
     config = dataclasses.replace(ObstacleScanConfig(), **changes)
     scan = ObstacleScan(PROJECTION, POSE, config, 15.0)
-    _, xyz = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig()).find(z, labels)
-    return scan, scan.measure(xyz[:, 0], xyz[:, 1], z)
+    found = ObstacleFilter(PROJECTION, POSE, YARD, obstacles)
+    cloud = make_cloud(depth, labels)
+    _, xyz = found.find(cloud.z, labels)
+    unknown = found.unknown_columns(cloud.without_depth, labels)
+    return scan, scan.measure(xyz[:, 0], xyz[:, 1], cloud.z, unknown)
 
 
 @pytest.mark.parametrize('seed', [3, 7])
@@ -57,6 +61,45 @@ def test_clouds_agree_with_the_surfaces_of_the_street(seed, sensor, error, found
     assert score.obstacles_found >= found
     if sensor is not stereo_sensor:
         assert score.obstacles_on_surface == 1.0 and score.scan_agreement > 0.95
+
+
+def count(change=lambda frame: frame):
+    """Return the CloudCounts of a frame of the street, whose labels and depth `change` alters."""
+    trial = CloudTrial(SyntheticStreet(320, 240, 3))
+    frame = change(trial.street.render(20, with_depth=True))
+    cloud = SemanticCloud(trial.projection, trial.point_labels, frame.depth, frame.labels)
+    obstacles = trial.filter(cloud.z, cloud.labels, None)
+    unknown = trial.filter.unknown_columns(cloud.without_depth, cloud.labels)
+    ranges = trial.scan.measure(obstacles['x'], obstacles['y'], cloud.z, unknown)
+    counts, truth = CloudCounts(), CloudTruth(trial.street, 20, OBSTACLES)
+    counts.add(truth, cloud.points, obstacles)
+    counts.add_scan(truth, ranges, trial.scan.bearings, trial.scan.range_max)
+    return counts
+
+
+def test_exact_clouds_are_counted_as_right():
+    counts = count()
+    assert counts.points == counts.true_classes > 1000
+    assert counts.true_heights > 0.999 * counts.points
+    assert counts.true_obstacles > 0.999 * counts.obstacles > 100
+    assert counts.found_pixels > 0.999 * counts.obstacle_pixels > 100
+    assert counts.known == counts.bearings and counts.true_ranges > 0.95 * counts.known
+    assert len(counts.report()) == 3
+
+
+def test_wrong_labels_and_depth_are_counted():
+    labels = count(lambda frame: dataclasses.replace(frame, labels=np.roll(frame.labels, 60, 1)))
+    assert 0.05 < labels.true_classes / labels.points < 0.95
+    assert labels.true_heights == labels.points
+    assert labels.true_obstacles == labels.obstacles  # of the height, though of another class
+    assert labels.found_pixels < labels.obstacle_pixels
+    depth = count(lambda frame: dataclasses.replace(frame, depth=0.8 * frame.depth))
+    assert depth.true_heights < 0.99 * depth.points
+    assert depth.true_obstacles < 0.9 * depth.obstacles
+    assert depth.true_ranges < 0.8 * depth.known
+    missing = count(lambda frame: dataclasses.replace(
+        frame, depth=np.full_like(frame.depth, np.nan)))
+    assert missing.points == missing.known == 0 < missing.bearings
 
 
 def test_depth_of_the_street_leaves_its_pictures_unchanged():
@@ -93,7 +136,7 @@ def test_points_without_depth_are_nan_and_no_obstacles():
     assert np.isnan(positions(cloud.points)).all()
     found = ObstacleFilter(PROJECTION, POSE, YARD, ObstaclesConfig())(cloud.z, LABELS, None)
     assert found.shape == (0,)
-    _, ranges = make_scan(cloud.z)
+    _, ranges = make_scan(depth)
     assert np.isnan(ranges).all()
 
 
@@ -165,6 +208,49 @@ def test_the_scan_is_infinite_where_depth_shows_no_obstacle():
         inside = (scan.bearings > low) & (scan.bearings < high)
         np.testing.assert_array_equal(ranges[inside], expected)
     assert np.isfinite(ranges[(scan.bearings > -0.25) & (scan.bearings < -0.05)]).all()
+
+
+@pytest.mark.parametrize('value, expected', [
+    (np.nan, np.nan), (0.0, np.nan), (-np.inf, np.nan), (np.inf, np.inf)])
+def test_the_scan_is_unknown_where_an_obstacle_has_no_depth(value, expected):
+    labels, depth = np.full_like(LABELS, FLOOR), FLAT.copy()
+    labels[30:70, 70:90], depth[30:70, 70:90] = BOX, value  # the horizon is in row 60
+    scan, ranges = make_scan(depth, labels)
+    ahead = np.abs(scan.bearings) < 0.05
+    np.testing.assert_array_equal(ranges[ahead], expected)
+    assert np.isinf(ranges[(np.abs(scan.bearings) > 0.15) & (np.abs(scan.bearings) < 0.5)]).all()
+
+
+def test_an_obstacle_that_is_measured_in_part_has_its_range():
+    depth = FLAT.copy()
+    depth[:60] = depth[80:] = np.nan
+    scan, ranges = make_scan(depth)
+    ahead = np.abs(scan.bearings) < 0.4
+    np.testing.assert_allclose(ranges[ahead], 4.5 / np.cos(scan.bearings[ahead]), rtol=0.01)
+
+
+def test_unknown_depth_of_ground_sky_and_far_obstacles_leaves_the_scan_free():
+    labels, depth = np.full_like(LABELS, FLOOR), FLAT.copy()
+    labels[:40], labels[40:66] = SKY, BOX  # row 66 shows ground 20 m ahead
+    depth[:66] = 0
+    depth[100:, ::2] = np.nan
+    scan, ranges = make_scan(depth, labels)
+    assert np.isinf(ranges[np.abs(scan.bearings) < 0.5]).all()
+    labels[66:70], depth[66:70] = BOX, 0  # ground 13 m ahead
+    scan, ranges = make_scan(depth, labels)
+    assert np.isnan(ranges[np.abs(scan.bearings) < 0.5]).all()
+    scan, ranges = make_scan(depth, labels, ObstaclesConfig(max_range=12.0))
+    assert np.isinf(ranges[np.abs(scan.bearings) < 0.5]).all()
+
+
+def test_a_camera_that_sees_no_ground_has_unknown_obstacles():
+    labels, depth = np.full_like(LABELS, BOX), FLAT.copy()
+    depth[:60] = np.nan
+    depth[60:] = 40.0
+    up = Pose.from_angles(0.0, 0, 1.0, 0, -0.8, 0)
+    obstacles = ObstacleFilter(PROJECTION, up, YARD, OBSTACLES)
+    cloud = make_cloud(depth, labels)
+    assert obstacles.unknown_columns(cloud.without_depth, labels).all()
 
 
 def test_settings_that_contradict_each_other_are_rejected():

@@ -6,23 +6,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from enet_ros.evaluation.cloud_truth import MAX_DEPTH, agrees, positions
 from enet_ros.evaluation.freespace_score import calibration_of
 from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.pose import Pose
 from enet_ros.pointcloud.cloud import CloudProjection, PointLabels
 from enet_ros.pointcloud.config import SemanticCloudConfig
-from enet_ros.pointcloud.depth import depth_in_meters
+from enet_ros.pointcloud.depth import Depth, depth_in_meters
 from enet_ros.pointcloud.obstacle_scan import ObstacleScan
 from enet_ros.pointcloud.obstacles import ObstacleFilter
 from enet_ros.pointcloud.semantic_cloud import SemanticCloud
 from enet_ros.synthetic.street import SyntheticStreet
 from enet_ros.synthetic.surfaces import StreetSurfaces
 
-MAX_DEPTH = 20.0  # meters; farther points are not scored
 ON_SURFACE = 0.1  # meters
-RANGE_TOLERANCE = 0.1, 0.02  # meters, and share of the true range
 
-Depth = NDArray[np.uint16] | NDArray[np.float32]
 Sensor = Callable[[NDArray[np.float32]], Depth]
 
 
@@ -32,8 +30,7 @@ class CloudScore(NamedTuple):
     point_error: 95th percentile of the distance of points to the nearest surface, meters.
     obstacles_on_surface: share of obstacle points within ON_SURFACE of an upright surface.
     obstacles_found: share of the pixels that truly show an obstacle whose point is found.
-    scan_agreement: share of the measured bearings whose range is within RANGE_TOLERANCE of the
-        true one, or infinite if that is.
+    scan_agreement: share of the measured bearings whose range agrees with the true one.
     """
 
     point_error: float
@@ -98,20 +95,11 @@ class CloudTrial:
     def _scan_agreement(self, cloud: SemanticCloud, obstacles: NDArray[np.float32],
                         surfaces: StreetSurfaces) -> float:
         limits = self.config.obstacles
-        ranges = self.scan.measure(obstacles[:, 0], obstacles[:, 1], cloud.z)
+        unknown = self.filter.unknown_columns(cloud.without_depth, cloud.labels)
+        ranges = self.scan.measure(obstacles[:, 0], obstacles[:, 1], cloud.z, unknown)
         truth = surfaces.scan(self.scan.bearings, (limits.min_height, limits.max_height),
                               self.scan.range_max)
-        absolute, relative = RANGE_TOLERANCE
-        agree = np.isinf(ranges) & np.isinf(truth)
-        finite = np.isfinite(ranges) & np.isfinite(truth)
-        agree[finite] = (np.abs(ranges[finite] - truth[finite])
-                         <= np.maximum(absolute, relative * truth[finite]))
-        return _share(agree[~np.isnan(ranges)])
-
-
-def positions(points: NDArray[np.void]) -> NDArray[np.float32]:
-    """Return the positions (..., 3) of points (...) of POINT."""
-    return np.stack([points[name] for name in 'xyz'], -1)
+        return _share(agrees(ranges, truth)[~np.isnan(ranges)])
 
 
 def _share(values: NDArray[np.bool_]) -> float:

@@ -42,19 +42,21 @@ class ObstacleScan:
         pixel = 1 / camera.matrix[0, 0]
         self._spread = int(np.ceil(pixel / self.increment / 2)) if pixel > self.increment else 0
 
-    def measure(self, x: NDArray[np.float32], y: NDArray[np.float32],
-                z: NDArray[np.float32]) -> NDArray[np.float32]:
+    def measure(self, x: NDArray[np.float32], y: NDArray[np.float32], z: NDArray[np.float32],
+                unknown: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the range of each bearing, (N,) meters.
 
-        Infinity means that no obstacle was measured up to range_max, NaN that nothing was: the
-        bearing is outside the image, or its column has no depth.
+        Infinity means that there is no obstacle up to range_max. NaN means that this is unknown:
+        the bearing is outside the image, or no obstacle was measured in its column, which has no
+        depth at all or shows an obstacle of unknown distance (REP-117).
 
         x, y: of the obstacle points in the base frame, (M,) meters. z: depth image in meters,
-        (H, W); NaN where nothing was measured.
+        (H, W); NaN where nothing was measured. unknown: image columns that show an obstacle of
+        unknown distance, (W,).
         """
         ranges = np.full(len(self.bearings), np.nan, np.float32)
-        measured: NDArray[np.bool_] = np.any(np.isfinite(z), axis=0)
-        ranges[self._in_view] = np.where(measured[self._columns], np.inf, np.nan)
+        free = np.any(np.isfinite(z), axis=0) & ~unknown
+        ranges[self._in_view] = np.where(free[self._columns], np.inf, np.nan)
         nearest = np.full(len(self.bearings), np.inf, np.float32)
         distance = np.hypot(x, y)
         position = np.round((np.arctan2(y, x) - self.bearings[0]) / self.increment)

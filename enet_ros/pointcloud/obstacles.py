@@ -1,5 +1,6 @@
 """The points of obstacles: chosen classes, at heights above the ground plane."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,10 +25,11 @@ class ObstacleFilter:
         self._config, self._position = config, pose.position.astype(np.float32)
         rays = np.concatenate([projection.rays, np.ones_like(projection.rays[:1])])  # (3, H, W)
         in_base = np.einsum('ij,jhw->ihw', pose.rotation.astype(np.float32), rays)
-        self._rise = np.ascontiguousarray(in_base[2])           # (H, W) height gained per depth
-        self._rays = np.moveaxis(in_base, 0, -1).reshape(-1, 3)  # (H * W, 3)
+        self._rise = in_base[2]               # (H, W) height gained per depth
+        self._rays = in_base.reshape(3, -1)   # (3, H * W)
         self._point_labels = PointLabels(labels)
-        self._is_obstacle = _obstacle_table(labels, config)
+        self._is_obstacle = obstacle_classes(labels, config).view(np.uint8)
+        self._may_be_near = self._pixels_near_ground()
 
     def __call__(self, z: NDArray[np.float32], labels: NDArray[np.uint8],
                  confidence: NDArray[np.uint8] | None) -> NDArray[np.void]:
@@ -55,14 +57,44 @@ class ObstacleFilter:
         height += position[2]
         with np.errstate(invalid='ignore'):
             chosen = (height >= config.min_height) & (height <= config.max_height)
-        chosen &= self._is_obstacle.take(labels)
+        chosen &= self._shows_obstacle(labels)
         pixels = np.flatnonzero(chosen)
-        xyz = self._rays[pixels] * z.ravel()[pixels, None] + position  # (N, 3)
-        near = np.hypot(xyz[:, 0], xyz[:, 1]) <= config.max_range
-        return pixels[near], xyz[near]
+        depth = z.ravel()[pixels]
+        x, y = (ray.take(pixels) * depth + start for ray, start in zip(self._rays, position[:2]))
+        near = x * x + y * y <= config.max_range ** 2
+        pixels = pixels[near]
+        return pixels, np.stack([x[near], y[near], height.ravel()[pixels]]).T
+
+    def unknown_columns(self, without_depth: NDArray[np.bool_],
+                        labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return which image columns show an obstacle of unknown distance, bool (W,).
+
+        Obstacles stand on the ground: within max_range, some of their pixels hide ground that is
+        within max_range too. Pixels above those, such as buildings far away, are left out.
+
+        without_depth, labels: of the pixels, (H, W).
+        """
+        unknown: NDArray[np.bool_] = np.any(
+            without_depth & self._may_be_near & self._shows_obstacle(labels), axis=0)
+        return unknown
+
+    def _shows_obstacle(self, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        return cv2.LUT(labels, self._is_obstacle).view(np.bool_)
+
+    def _pixels_near_ground(self) -> NDArray[np.bool_]:
+        """Return the pixels whose rays meet the ground within max_range, bool (H, W).
+
+        In columns without such a pixel, because the camera looks up, return all.
+        """
+        position, max_range = self._position, self._config.max_range
+        with np.errstate(divide='ignore', invalid='ignore'):
+            depth = np.where(self._rise < 0, -position[2] / self._rise, np.nan)
+            ground = self._rays[:2] * depth.ravel() + position[:2, None]
+            near = (np.hypot(*ground) <= max_range).reshape(self._rise.shape)
+        return near | ~near.any(0)
 
 
-def _obstacle_table(labels: LabelSet, config: ObstaclesConfig) -> NDArray[np.bool_]:
+def obstacle_classes(labels: LabelSet, config: ObstaclesConfig) -> NDArray[np.bool_]:
     """Return which ids are those of obstacles, bool (256,)."""
     if config.classes:
         ids = {labels.id_of(name) for name in config.classes}

@@ -9,7 +9,7 @@ from enet_ros.errors import BadInput
 from enet_ros.images.postprocess import scale_labels
 from enet_ros.labels import UNLABELED
 from enet_ros.pointcloud.cloud import POINT, CloudProjection, PointLabels
-from enet_ros.pointcloud.depth import depth_in_meters
+from enet_ros.pointcloud.depth import Depth, depth_in_meters, without_depth
 
 
 class SemanticCloud:
@@ -26,9 +26,9 @@ class SemanticCloud:
     """
 
     def __init__(self, projection: CloudProjection, point_labels: PointLabels,
-                 depth: NDArray[np.uint16] | NDArray[np.float32], labels: NDArray[np.uint8],
+                 depth: Depth, labels: NDArray[np.uint8],
                  confidence: NDArray[np.uint8] | None = None) -> None:
-        self._projection, self._point_labels = projection, point_labels
+        self._projection, self._point_labels, self._depth = projection, point_labels, depth
         width, height = projection.size
         _check_labels(labels, len(point_labels.labels), point_labels.labels.name)
         for name, image in (('label', labels), ('confidence', confidence)):
@@ -37,6 +37,11 @@ class SemanticCloud:
         self.z = depth_in_meters(depth)
         self.labels = scale_labels(labels, width, height)
         self.confidence = None if confidence is None else scale_labels(confidence, width, height)
+
+    @cached_property
+    def without_depth(self) -> NDArray[np.bool_]:
+        """Which pixels have an unknown depth, (H, W); see `depth.without_depth`."""
+        return without_depth(self._depth)
 
     @cached_property
     def points(self) -> NDArray[np.void]:

@@ -70,7 +70,9 @@ class CloudProcessor(FrameProcessor[CloudStream, DepthFrame, CloudFrame]):
         if tables:
             obstacles = tables.filter(cloud.z, cloud.labels, cloud.confidence)
             if 'scan' in topics:
-                scan = tables.scan, tables.scan.measure(obstacles['x'], obstacles['y'], cloud.z)
+                unknown = tables.filter.unknown_columns(cloud.without_depth, cloud.labels)
+                scan = tables.scan, tables.scan.measure(obstacles['x'], obstacles['y'], cloud.z,
+                                                        unknown)
         return CloudFrame(header, Header(stamp=header.stamp, frame_id=frame.config.base_frame),
                           cloud.confidence is not None,
                           cloud.points if 'points' in topics else None, obstacles, scan)
