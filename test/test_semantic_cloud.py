@@ -1,6 +1,10 @@
 """Labeled clouds, obstacles and scans of depth images."""
 
 import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,6 +255,17 @@ def test_a_camera_that_sees_no_ground_has_unknown_obstacles():
     obstacles = ObstacleFilter(PROJECTION, up, YARD, OBSTACLES)
     cloud = make_cloud(depth, labels)
     assert obstacles.unknown_columns(cloud.without_depth, labels).all()
+
+
+def test_the_benchmark_compares_with_plain_numpy_and_the_truth():
+    program = Path(__file__).parents[1] / 'benchmarks/semantic_cloud.py'
+    result = subprocess.run([sys.executable, program, '--rounds', '1', '--streets', '1', '--model',
+                             ''], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    for encoding in ('16UC1', '32FC1'):
+        assert re.search(rf'\| {encoding} (\| \d+\.\d\d ){{2}}\| \d+\.\d \|', result.stdout)
+        assert f'true labels, {encoding}\n' in result.stdout
+    assert len(re.findall('100.00 % have the true class', result.stdout)) == 2
 
 
 def test_settings_that_contradict_each_other_are_rejected():
