@@ -1,0 +1,60 @@
+"""What the Dockerfiles name exists; building them needs a network and is not tested."""
+
+import configparser
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCKERFILES = sorted(ROOT.glob('docker/*Dockerfile'))
+
+
+def instructions(file: Path) -> list[tuple[str, str]]:
+    """Return the instructions of a Dockerfile and their arguments, without continuation lines."""
+    text = re.sub(r'^#.*\n', '', file.read_text(), flags=re.MULTILINE).replace('\\\n', ' ')
+    lines = [line for line in text.splitlines() if line.strip()]
+    return [(name, rest) for name, _, rest in (line.partition(' ') for line in lines)]
+
+
+def pip_packages(file: Path) -> set[str]:
+    """Return the names of the packages that a Dockerfile installs by pip."""
+    names = set()
+    for name, arguments in instructions(file):
+        if name == 'RUN':
+            for command in arguments.split('&&'):
+                words = shlex.split(command)
+                if words[:2] == ['pip', 'install']:
+                    words = words[4:] if words[2] == '--index-url' else words[2:]
+                    names |= {re.split('[<=>]', word)[0] for word in words}
+    return names
+
+
+def test_there_are_dockerfiles():
+    assert [file.name for file in DOCKERFILES] == ['Dockerfile', 'jetson.Dockerfile']
+
+
+@pytest.mark.parametrize('file', DOCKERFILES, ids=lambda file: file.name)
+class TestDockerfile:
+    def test_copied_files_exist(self, file):
+        sources = [arguments.split()[0] for name, arguments in instructions(file)
+                   if name == 'COPY']
+        assert sources and all((ROOT / source).exists() for source in sources)
+        assert os.access(ROOT / 'docker/entrypoint.sh', os.X_OK)
+
+    def test_pip_installs_declared_packages_only(self, file):
+        config = configparser.ConfigParser()
+        config.read(ROOT / 'setup.cfg')
+        groups = [config['options']['install_requires'],
+                  *config['options.extras_require'].values()]
+        declared = set(re.findall(r'^[A-Za-z0-9-]+', '\n'.join(groups), re.MULTILINE))
+        names = pip_packages(file)
+        assert {'numpy', 'safetensors'} <= names <= declared | {'onnxruntime-gpu'}
+
+    def test_runs_a_launch_file_as_a_user_without_privileges(self, file):
+        found = dict(instructions(file))
+        assert found['USER'] == 'enet'
+        *_, launch_file = re.findall(r'"([^"]*)"', found['CMD'])
+        assert (ROOT / 'launch' / launch_file).is_file()
