@@ -1,5 +1,6 @@
 """What commands and nodes must not do: use the network, a shell, or code from files."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,22 @@ def test_commands_use_neither_network_nor_shell(run, tmp_path, command):
     assert result.returncode == 0, result.stderr
     if command[0] == 'segment':
         assert len(list(Path(tmp_path, 'results').rglob('*.png'))) >= 2
+
+
+def test_a_network_namespace_without_interfaces_is_enough(tmp_path):
+    """The hook sees Python's own calls; this sees those of compiled libraries, too."""
+    namespace = ['unshare', '--map-root-user', '--net']
+    if shutil.which('unshare') is None or subprocess.run([*namespace, 'true'],
+                                                         capture_output=True).returncode:
+        pytest.skip('this user cannot create network namespaces with unshare')
+    (tmp_path / 'images').mkdir()
+    cv2.imwrite(str(tmp_path / 'images/a.png'), np.full((48, 64, 3), 90, np.uint8))
+    segment = 'from enet_ros.cli import main; import sys; sys.exit(main())'
+    result = subprocess.run(
+        [*namespace, sys.executable, '-c', segment, 'segment', 'images', '--out', 'results'],
+        capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert len(list(Path(tmp_path, 'results').rglob('*.png'))) >= 2
 
 
 def test_a_checkpoint_with_a_pickle_is_not_loaded(run, tmp_path):
