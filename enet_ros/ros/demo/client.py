@@ -25,10 +25,15 @@ from enet_ros.msg import FrameTiming, LabelMap
 from enet_ros.ros.demo.checks import output_encodings
 from enet_ros.ros.demo.score import FrameMessages, Score
 from enet_ros.ros.demo.status_line import StatusLine
-from enet_ros.ros.demo.waiting_node import START_TIMEOUT, DemoFailure, WaitingNode
+from enet_ros.ros.demo.waiting_node import (
+    CAMERA,
+    SEGMENTER,
+    START_TIMEOUT,
+    DemoFailure,
+    WaitingNode,
+)
 from enet_ros.ros.messages import label_set
 
-CAMERA, SEGMENTER = '/replay_node', '/segmentation_node'
 FRAME_TIMEOUT = 5.0  # seconds until an image must have been segmented
 QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,

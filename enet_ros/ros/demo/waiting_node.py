@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from rcl_interfaces.srv import ListParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
+CAMERA, SEGMENTER = '/replay_node', '/segmentation_node'
 SERVICE_TIMEOUT = 5.0    # seconds until a service must have responded
 START_TIMEOUT = 60.0     # seconds until all nodes must have discovered each other
-DISCOVERY_DELAY = 0.3    # seconds until a server has discovered a new client
+RETRY_INTERVAL = 0.3     # seconds between requests to a node that may not know the client yet
 
 
 class DemoFailure(Exception):
@@ -50,7 +52,22 @@ class WaitingNode(Node):
             client = self.create_client(service_type, name)
             if not self.wait(client.service_is_ready, timeout):
                 raise DemoFailure(f'there is no service {name} after {timeout:.0f} s')
-            # A response to a client that the server has not discovered yet is lost.
-            self.wait(lambda: False, DISCOVERY_DELAY)
+            self._wait_for_discovery(name.rpartition('/')[0], timeout)
             self.clients_by_name[name] = client
         return self.clients_by_name[name]
+
+    def _wait_for_discovery(self, node: str, timeout: float) -> None:
+        """Wait until a node has discovered all clients; its response to an unknown one is lost.
+
+        It discovers clients in the order of their creation, so a response to a new client means
+        that it knows the others.
+        """
+        client = self.create_client(ListParameters, f'{node}/list_parameters')
+        futures: list[Any] = []
+        end = time.monotonic() + timeout
+        while not any(future.done() for future in futures):
+            if time.monotonic() > end:
+                raise DemoFailure(f'{node} did not respond within {timeout:.0f} s')
+            futures.append(client.call_async(ListParameters.Request()))
+            self.wait(lambda: any(future.done() for future in futures), RETRY_INTERVAL)
+        self.destroy_client(client)
