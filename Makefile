@@ -13,6 +13,7 @@ WORKERS ?= 3
 help:
 	@echo 'make demo   segment a camera through ROS 2 nodes (SOURCE=synthetic, folder, video, rosbag2, index)'
 	@echo 'make demo-freespace   score and draw free space on synthetic streets'
+	@echo 'make demo-cloud   label the points of a simulated depth camera, score and draw them'
 	@echo 'make test   run all tests'
 	@echo 'make native-sanitize   run the native engine under sanitizers, which takes minutes'
 	@echo 'make shell  open a shell in which the nodes and the enet command run'
@@ -24,6 +25,9 @@ setup:
 
 demo: setup
 	@scripts/run demo --source '$(SOURCE)'
+
+demo-cloud: setup
+	@scripts/run demo_cloud
 
 demo-freespace: setup
 	@scripts/run demo_freespace
@@ -40,4 +44,4 @@ shell: setup
 clean:
 	rm -rf .work
 
-.PHONY: help setup demo demo-freespace test native-sanitize shell clean
+.PHONY: help setup demo demo-cloud demo-freespace test native-sanitize shell clean
