@@ -13,7 +13,7 @@ import pytest
 LAYOUT = json.loads((Path(__file__).parent.parent / 'config/foxglove.json').read_text())
 PANELS = LAYOUT['configById']
 KEYS = {'configById', 'globalVariables', 'userNodes', 'playbackConfig', 'layout'}
-NODES = 'segmentation_node', 'freespace_node'
+NODES = 'segmentation_node', 'freespace_node', 'semantic_cloud_node'
 
 
 def leaves(tree):
@@ -63,10 +63,17 @@ def test_the_topics_are_those_of_the_nodes():
     pytest.importorskip('rclpy', reason='needs ROS 2')
     from enet_ros.msg import FrameTiming
 
-    from enet_ros.ros.outputs import FREE_SPACE_OUTPUTS, REPORTS, segmentation_outputs
-    tables = {**segmentation_outputs({}), **REPORTS}, FREE_SPACE_OUTPUTS
+    from enet_ros.ros.outputs import (
+        CLOUD_OUTPUTS,
+        FREE_SPACE_OUTPUTS,
+        REPORTS,
+        segmentation_outputs,
+    )
+    tables = {**segmentation_outputs({}), **REPORTS}, FREE_SPACE_OUTPUTS, CLOUD_OUTPUTS
     known = {f'/{node}/{topic}' for node, table in zip(NODES, tables) for topic in table}
-    assert set(shown_topics()) <= known | {'/diagnostics'}
+    shown = set(shown_topics())
+    assert shown <= known | {'/diagnostics'}
+    assert {f'/semantic_cloud_node/{topic}' for topic in CLOUD_OUTPUTS} <= shown
     fields = FrameTiming.get_fields_and_field_types()
     for path in PANELS['Plot!timing']['paths']:
         assert path['value'].partition('.')[2] in fields
