@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from enet_ros.errors import printable
 from enet_ros.models import checkpoint
 from enet_ros.models.cost import cost_of
 from enet_ros.models.loading import load_model
@@ -92,7 +93,8 @@ def text(description: Mapping[str, Any]) -> str:
     for name in ('training', 'metrics'):
         if description.get(name):
             parts.append('\n'.join([name, *_indented(description[name], 1)]))
-    return '\n\n'.join(parts)
+    # The metadata of a model is text of any kind.
+    return '\n'.join(map(printable, '\n\n'.join(parts).split('\n')))
 
 
 def _facts(description: Mapping[str, Any]) -> dict[str, str]:
