@@ -2,11 +2,16 @@
 
 import math
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from enet_ros.errors import BadInput
+from enet_ros.input_file import read_input
+from enet_ros.yaml_loader import load_yaml
+
+MAX_YAML_BYTES = 100_000
+SIDES = 32, 8192  # smallest and largest side of a network's image, pixels
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, object]:
@@ -15,27 +20,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, object]:
     Raise BadInput if PyYAML is missing, or if the file cannot be read, is not a mapping or has an
     entry twice, of which YAML would take the last.
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise BadInput(f'reading {path} needs the package PyYAML; pip install pyyaml') from error
-
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False
-                              ) -> dict[Hashable, object]:
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            for key in keys:
-                if keys.count(key) > 1:
-                    raise BadInput(f'{path}, from line {node.start_mark.line + 1} on: {key!r} '
-                                   'appears twice; remove one')
-            return super().construct_mapping(node, deep)
-
-    try:
-        data = yaml.load(Path(path).read_text(), Loader)  # noqa: S506  it is a SafeLoader
-    except OSError as error:
-        raise BadInput(f'cannot read {path}: {error.strerror}; name a YAML file') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+    data = load_yaml(read_input(path, MAX_YAML_BYTES, 'a YAML file'), str(path))
     if not isinstance(data, dict):
         raise BadInput(f'{path} has no entries; write them as name: value')
     return data
@@ -44,10 +29,10 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, object]:
 def image_size(value: object, file: Path) -> tuple[int, int]:
     """Return the (width, height) of the entry `size` of a file; raise BadInput for others."""
     if (isinstance(value, list) and len(value) == 2
-            and all(type(length) is int and length >= 32 for length in value)):
+            and all(type(length) is int and SIDES[0] <= length <= SIDES[1] for length in value)):
         return value[0], value[1]
     raise BadInput(f'{file}: size is {value!r}; it must be [width, height] in pixels, '
-                   'at least 32 each, such as [640, 480]')
+                   f'from {SIDES[0]} to {SIDES[1]} each, such as [640, 480]')
 
 
 def refuse_unknown(entries: Iterable[object], known: Iterable[str], where: str,

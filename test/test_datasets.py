@@ -378,7 +378,7 @@ def test_the_root_of_own_frames(tmp_path):
     ('name: warehouse\n', '', 'it needs a name'),
     ('size: [64, 48]', 'size: [64]', r'size is \[64\]; it must be \[width, height\]'),
     ('size: [64, 48]\n', '', 'size is None'),
-    ('size: [64, 48]', 'size: [64, 8]', 'at least 32'),
+    ('size: [64, 48]', 'size: [64, 8]', 'from 32 to 8192'),
     ('classes:', 'clases:', "unknown entry 'clases'; known entries are name, size, classes"),
     ('name: rack,', 'name: off,', 'class 1: name is False'),
     ('name: rack', 'name: floor', "names 'floor' twice"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from enet_ros.errors import BadInput
-from enet_ros.labels import UNLABELED, LabelSet
+from enet_ros.labels import UNLABELED, LabelSet, check_name
 from enet_ros.paths import user_path
 from enet_ros.yaml_data import read_yaml
 
@@ -46,6 +46,7 @@ def read_groups(path: str | os.PathLike[str]) -> Groups:
 def _name(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise BadInput(f'{what} {value!r} is not text; quote it')
+    check_name(value, what)
     return value
 
 
@@ -54,7 +55,9 @@ def _members(group: str, names: object, file: str) -> tuple[str, ...]:
         raise BadInput(f'{file}: group {group!r} is {names!r}; write a list of class names, such '
                        'as [Car, Bicyclist]')
     members = tuple(_name(name, f'{file}, group {group!r}: class') for name in names)
+    seen: set[str] = set()
     for name in members:
-        if members.count(name) > 1:
+        if name in seen:
             raise BadInput(f'{file}: group {group!r} names {name!r} twice; remove one')
+        seen.add(name)
     return members

@@ -29,9 +29,13 @@ class StreetCamera:
         street: dict[str, int] = {}
         for name in ('width', 'height', 'seed'):
             value = values.get(name, getattr(ReplayConfig, name))
-            if not isinstance(value, int):
+            if type(value) is not int:
                 raise BadInput(f'{path}: {name} is {value!r}; it must be a whole number')
             street[name] = value
+        try:
+            ReplayConfig(**street)  # type: ignore[arg-type]  # it checks the ranges
+        except BadInput as error:
+            raise BadInput(f'{path}: {error}') from error
         camera = SyntheticStreet(**street).camera
         parameters = read_parameter_file(path, node, namespace)
         return cls(float(camera.height_m), float(camera.pitch),
