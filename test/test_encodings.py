@@ -22,14 +22,13 @@ from encoded_images import (
 from enet_ros.errors import BadInput
 from enet_ros.images.encodings import (
     ENCODINGS,
-    MAX_PIXELS,
-    MAX_SIDE,
     RawImage,
     decode_compressed,
     decode_depth,
     decode_mono8,
     decode_raw,
 )
+from enet_ros.images.image_header import MAX_PIXELS, MAX_SIDE
 
 
 def error_of(raw, decode=decode_raw):

@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.errors import BadInput
+from enet_ros.images.image_header import check_size, stated_size
 
 ImageBytes: TypeAlias = 'bytes | bytearray | memoryview | array[int] | NDArray[np.uint8]'
 ChannelOrder: TypeAlias = Literal['rgb', 'bgr']
-
-MAX_SIDE = 16384  # pixels
-MAX_PIXELS = 100_000_000
 
 
 class RawImage(NamedTuple):
@@ -164,13 +162,17 @@ def decode_compressed(data: ImageBytes, image_format: str,
     becomes 255; larger values saturate. Raise BadInput if the data is truncated or not an image.
     """
     encoded = np.frombuffer(data, np.uint8)
+    content = encoded.tobytes()
     name = f'compressed image of format {image_format!r} with {encoded.size} bytes'
-    end = _END_MARKERS.get(encoded[:2].tobytes())
-    if end and encoded.tobytes().rfind(end) < 0:
+    end = _END_MARKERS.get(content[:2])
+    if end and content.rfind(end) < 0:
         raise BadInput(f'{name} is truncated; check the camera driver')
+    size = stated_size(content) if end else None
+    if size:
+        check_size(*size)
     try:
-        image = cv2.imdecode(encoded, _IMREAD_FLAGS) if encoded.size else None
-    except cv2.error:  # a header with an absurd size
+        image = cv2.imdecode(encoded, _IMREAD_FLAGS) if size else None
+    except cv2.error:
         image = None
     if image is None:
         raise BadInput(f'{name} cannot be decoded; publish complete JPEG or PNG images, or use '
@@ -178,15 +180,6 @@ def decode_compressed(data: ImageBytes, image_format: str,
     if image.dtype != np.uint8:
         image = _to_8_bits(image, white_level)
     return DecodedImage(image, 'bgr')
-
-
-def check_size(width: int, height: int) -> None:
-    """Raise BadInput if an image of this size (pixels) is empty or too large."""
-    if width == 0 or height == 0:
-        raise BadInput(f'image is {width}x{height}: it has no pixels; check the camera driver')
-    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise BadInput(f'image is {width}x{height}: more than {MAX_SIDE} pixels per side or '
-                       f'{MAX_PIXELS} in total; check the camera driver')
 
 
 def _pixels(raw: RawImage, layout: _Layout) -> NDArray[np.uint8]:

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.errors import BadInput
+from enet_ros.images.image_header import check_size, stated_size
+from enet_ros.input_file import read_input
 from enet_ros.labels import UNLABELED, LabelSet
 
+MAX_IMAGE_BYTES = 400_000_000  # 50 million pixels of 8 bytes
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp')
 
 
@@ -128,14 +131,17 @@ def label_folder(folder: str | os.PathLike[str]) -> Path | None:
 
 
 def _read(path: str | os.PathLike[str], flags: int) -> NDArray:
+    data = read_input(path, MAX_IMAGE_BYTES, 'an image')
+    try:
+        size = stated_size(data)
+        if size:
+            check_size(*size, 'make it smaller')
+    except BadInput as error:
+        raise BadInput(f'{path}: {error}') from error
     # imdecode, because imread does not return the reason for a failure and logs to the terminal.
     try:
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
-    except OSError as error:
-        raise BadInput(f'cannot read {path}: {error.strerror}') from error
-    try:
-        image = cv2.imdecode(data, flags) if data.size else None
-    except cv2.error:  # a header with an absurd size
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if size else None
+    except cv2.error:
         image = None
     if image is None:
         raise BadInput(f'{path} is not an image that can be decoded; replace or remove it')

@@ -19,12 +19,12 @@ from enet_ros.images.encodings import (
     ENCODINGS,
     DecodedImage,
     RawImage,
-    check_size,
     decode_compressed,
     decode_depth,
     decode_mono8,
     decode_raw,
 )
+from enet_ros.images.image_header import check_size
 from enet_ros.ros.messages import calibration
 from enet_ros.synthetic.pinhole_camera import PinholeCamera
 
