@@ -4,6 +4,7 @@ import json
 import math
 
 MAX_DEPTH = 100  # levels of nesting that are read
+MAX_DIGITS = 18  # of an integer; they fit into 64 bits
 
 
 def json_text(data: object, indent: int | None = None) -> str:
@@ -14,10 +15,12 @@ def json_text(data: object, indent: int | None = None) -> str:
 def parse_json(text: str) -> object:
     """Return the plain data of JSON text; NaN and infinity, which older files have, become None.
 
-    Raise ValueError for text that is not JSON or nests deeper than MAX_DEPTH levels.
+    Raise ValueError for text that is not JSON, nests deeper than MAX_DEPTH levels or has integers
+    of more than 64 bits.
     """
     try:
-        data: object = json.loads(text, parse_constant=lambda _: None)
+        data: object = json.loads(text, parse_constant=lambda _: None, parse_int=_integer,
+                                  parse_float=_finite)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
     _require_depth(data, MAX_DEPTH)
@@ -25,6 +28,17 @@ def parse_json(text: str) -> object:
 
 
 _TOO_DEEP = f'it nests deeper than {MAX_DEPTH} levels'
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f'it has an integer of {len(text)} digits')
+    return int(text)
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _require_depth(data: object, levels: int) -> None:

@@ -10,12 +10,20 @@ from enet_ros.errors import BadInput
 
 # The id of pixels without a class in published label images, as in vision_msgs/LabelInfo.
 UNLABELED = 255
+MAX_NAME_LENGTH = 100  # characters; names become parts of topics and error messages
 
 
 def topic_name(name: str) -> str:
     """Return a name in lower snake case, as in topic names: SignSymbol -> sign_symbol."""
     words = re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', name)
     return re.sub(r'[^a-z0-9]+', '_', words.lower()).strip('_')
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise BadInput for a name that is too long or holds line breaks or control characters."""
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise BadInput(f'{what} {name!r}: names have at most {MAX_NAME_LENGTH} characters, and '
+                       'none that cannot be printed; rename it')
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class LabelSet:
         use UNLABELED instead.
 
     Raise BadInput for an empty or too long list, for a class without a name or with an invalid
-    color, for equal names, and for a void_id that is the id of a class.
+    name or color, for equal names, and for a void_id that is the id of a class.
     """
 
     name: str
@@ -55,7 +63,9 @@ class LabelSet:
         if not 1 <= len(self.classes) <= UNLABELED:
             raise BadInput(f'label set {self.name!r} has {len(self.classes)} classes; '
                            f'mono8 label images hold 1 to {UNLABELED}')
+        check_name(self.name, 'label set')
         for label in self.classes:
+            check_name(label.name, f'label set {self.name!r}, class')
             if not label.name:
                 raise BadInput(f'label set {self.name!r} has a class without a name; name it')
             if len(label.color) != 3 or not all(0 <= c <= 255 for c in label.color):

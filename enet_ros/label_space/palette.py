@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from enet_ros.errors import BadInput
+from enet_ros.input_file import read_input
 from enet_ros.paths import user_path
 
 COLUMNS = {'red': 'r', 'green': 'g', 'blue': 'b', 'alpha': 'a'}
+MAX_BYTES = 1_000_000
 REQUIRED = 'name', 'r', 'g', 'b'
 HEADER_REMEDY = 'begin the file with the line name,r,g,b,a,id'
 
@@ -51,11 +53,9 @@ def read_palette(path: str | os.PathLike[str]) -> Palette:
     Raise BadInput, which names the file and the line.
     """
     file = user_path(path)
+    data = read_input(file, MAX_BYTES, 'a CSV file of colors')
     try:
-        lines = file.read_text(encoding='utf-8-sig').splitlines()
-    except OSError as error:
-        raise BadInput(f'cannot read {file}: {error.strerror}; name a CSV file of colors'
-                       ) from error
+        lines = data.decode('utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise BadInput(f'{file} is not text in UTF-8; name a CSV file of colors') from error
     entries: dict[str, PaletteEntry] = {}
