@@ -55,3 +55,44 @@ def test_json_has_finite_numbers():
 def test_a_palette_has_a_limit(tmp_path):
     (tmp_path / 'a.csv').write_bytes(b'name,r,g,b\n' + b'x' * MAX_BYTES)
     assert 'longer than the 1,000,000 bytes' in refusal(read_palette, tmp_path / 'a.csv')
+
+
+# Checkpoints.
+
+
+def write_checkpoint(path, **changes):
+    """Write a checkpoint without weights, with changes to its metadata."""
+    metadata = {**json.loads(checkpoint.ModelSpec(CAMVID).to_json()), **changes}
+    save_file({'x': torch.zeros(1)}, path, {'enet_ros': json.dumps(metadata)})
+    return path
+
+
+@pytest.mark.parametrize('changes, problem', [
+    ({'width': 8193}, '8193x360 is too large'), ({'height': 10**9}, 'too large'),
+    ({'width': 10**30}, 'integer of 31 digits'), ({'mean': ['nan', 0, 0]}, 'finite'),
+    ({'std': ['inf', 1, 1]}, 'finite'), ({'mean': [float('inf'), 0, 0]}, 'describes no model'),
+    ({'architecture': ['enet']}, 'describes no model'), ({'labels': []}, 'not a label set'),
+    ({'temperature': [1]}, 'temperature is')])
+def test_metadata_that_no_model_has(tmp_path, changes, problem):
+    path = write_checkpoint(tmp_path / 'a.safetensors', **changes)
+    assert problem in refusal(checkpoint.read_spec, path)
+
+
+def test_a_header_that_states_more_than_the_file_holds(tmp_path):
+    for tensor in ({'dtype': 'F32', 'shape': [2**40], 'data_offsets': [0, 2**42]},
+                   {'dtype': 'F32', 'shape': [2**40], 'data_offsets': [0, 8]},
+                   {'dtype': 'F32', 'shape': [2**62, 4], 'data_offsets': [0, 0]}):
+        header = json.dumps({'x': tensor}).encode()
+        (tmp_path / 'a.safetensors').write_bytes(
+            struct.pack('<Q', len(header)) + header + bytes(8))
+        refusal(checkpoint.load, tmp_path / 'a.safetensors')
+    (tmp_path / 'a.safetensors').write_bytes(b'\xff' * 8 + b'{}')
+    refusal(checkpoint.load, tmp_path / 'a.safetensors')
+
+
+def test_control_characters_of_metadata_are_not_printed(tiny_model, tmp_path):
+    network, spec = checkpoint.load(tiny_model)
+    changed = checkpoint.ModelSpec(spec.labels, width=64, height=48, license='\x1b[2J\ud800')
+    checkpoint.save(tmp_path / 'a.safetensors', network, changed)
+    lines = text(describe(tmp_path / 'a.safetensors')).split('\n')
+    assert all(line.isprintable() for line in lines) and any(r'\x1b[2J' in line for line in lines)

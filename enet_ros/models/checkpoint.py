@@ -1,5 +1,6 @@
 """Checkpoints: the weights of a network, and what rebuilds it, in one safetensors file."""
 
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from enet_ros.labels import LabelSet
 from enet_ros.models.network import Network
 from enet_ros.models.registry import find_architecture
 from enet_ros.paths import share_folder, user_path, write_atomically
+from enet_ros.yaml_data import SIDES
 
 FORMAT_VERSION = 1
 METADATA_KEY = 'enet_ros'
@@ -53,9 +55,13 @@ class ModelSpec:
         if min(self.width, self.height) < smallest:
             raise BadInput(f'input size {self.width}x{self.height} is too small; '
                            f'{self.architecture} needs at least {smallest}x{smallest}')
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise BadInput(f'mean {self.mean} and std {self.std} must be three numbers each, with '
-                           'std above zero')
+        if max(self.width, self.height) > SIDES[1]:
+            raise BadInput(f'input size {self.width}x{self.height} is too large; the sides must '
+                           f'be at most {SIDES[1]}')
+        if (len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0
+                or not all(map(math.isfinite, (*self.mean, *self.std)))):
+            raise BadInput(f'mean {self.mean} and std {self.std} must be three finite numbers '
+                           'each, with std above zero')
         check_temperature(self.temperature)
 
     def build(self) -> Network:
