@@ -96,3 +96,51 @@ def test_control_characters_of_metadata_are_not_printed(tiny_model, tmp_path):
     checkpoint.save(tmp_path / 'a.safetensors', network, changed)
     lines = text(describe(tmp_path / 'a.safetensors')).split('\n')
     assert all(line.isprintable() for line in lines) and any(r'\x1b[2J' in line for line in lines)
+
+
+# Files of torch.save.
+
+
+def saved(content, compression=zipfile.ZIP_STORED):
+    """Return a file of torch.save, packed again."""
+    file, again = io.BytesIO(), io.BytesIO()
+    torch.save(content, file)
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(again, 'w', compression) as packed:
+        for name in archive.namelist():
+            packed.writestr(name, archive.read(name))
+    return again.getvalue()
+
+
+def import_bytes(tmp_path, data):
+    (tmp_path / 'a.pth').write_bytes(data)
+    return refusal(import_checkpoint, tmp_path / 'a.pth', CAMVID, 64, 48)
+
+
+def test_a_compressed_archive_is_not_unpacked(tmp_path, monkeypatch):
+    data = saved({'x': torch.zeros(10**7)}, zipfile.ZIP_DEFLATED)
+    assert len(data) < 10**5
+    monkeypatch.setattr(torch, 'load', None)
+    assert 'is not a whole file of torch.save' in import_bytes(tmp_path, data)
+
+
+@pytest.mark.parametrize('value', [
+    torch.zeros(1).expand(10**6, 10**6, 4), torch.sparse_coo_tensor([[0]], [1.0], (2**40,)),
+    torch.empty(2**40, device='meta')], ids=['stride 0', 'sparse', 'meta'])
+def test_a_tensor_without_memory_of_its_own_is_not_read(tmp_path, value):
+    weights = {'transposed_conv.weight': torch.zeros(16, 11, 3, 3),
+               'initial_block.main_branch.weight': value}
+    assert 'is not an ENet of PyTorch-ENet' in import_bytes(tmp_path, saved(weights))
+
+
+def test_names_of_weights_are_text(tmp_path):
+    assert 'holds no weights' in import_bytes(tmp_path, saved({12: torch.zeros(1)}))
+
+
+@pytest.mark.parametrize('content', [
+    {'format_version': FORMAT_VERSION}, {'format_version': torch.zeros(2)},
+    {'format_version': FORMAT_VERSION, 'settings': [], 'best_score': 0, 'trainer': {}, 'log': {}},
+    {'format_version': True, 'settings': {}, 'best_score': 0, 'trainer': {}, 'log': {}}])
+def test_a_state_of_another_program_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / 'state.pt')
+    line = refusal(read_state, tmp_path / 'state.pt', {}, torch.device('cpu'))
+    assert 'written by another version' in line

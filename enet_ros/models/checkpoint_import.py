@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ import torch
 from torch import Tensor
 
 from enet_ros.errors import BadInput
+from enet_ros.input_file import read_input
 from enet_ros.labels import LabelSet
 from enet_ros.models.checkpoint import ModelSpec, floating_point, weight_differences
 from enet_ros.models.network import Network
 
 FilePath = str | os.PathLike[str]
+
+MAX_FILE_BYTES = 300_000_000
 
 PYTORCH_ENET = {
     'initial_pool': 3,
@@ -64,25 +68,34 @@ def import_checkpoint(path: FilePath, labels: LabelSet, width: int, height: int
     if differences := weight_differences(weights, expected):
         raise BadInput(f'{path} is not an ENet of PyTorch-ENet: {"; ".join(differences[:3])}; '
                        'use a checkpoint of that project, or train with enet train')
+    for name, value in weights.items():
+        if not value.float().isfinite().all():
+            raise BadInput(f'{path}: {name} has values that are not finite; '
+                           'use a checkpoint from before the training diverged')
     model.load_state_dict({name: weights[_translate(name)].float() for name in own}, strict=False)
     return model.eval(), spec
 
 
 def read_state_dict(path: FilePath) -> dict[str, Tensor]:
-    """Return the weights in a file of torch.save by name, without running code from it."""
+    """Return the weights in a file of torch.save by name, without running code from it.
+
+    Their shapes are those that the file states, however little memory they have.
+    """
     content = _read_safely(path)
     if isinstance(content, dict):
         content = content.get('state_dict', content)
     entries = content.items() if isinstance(content, dict) else ()
-    weights = {str(name).removeprefix('module.'): value for name, value in entries
-               if isinstance(value, torch.Tensor) and value.is_floating_point()}
+    weights = {name.removeprefix('module.'): value for name, value in entries
+               if isinstance(name, str) and _is_weight(value)}
     if not weights:
         raise BadInput(f'{path} holds no weights; save what model.state_dict() returns')
-    for name, value in weights.items():
-        if not value.isfinite().all():
-            raise BadInput(f'{path}: {name} has values that are not finite; '
-                           'use a checkpoint from before the training diverged')
     return weights
+
+
+def _is_weight(value: object) -> bool:
+    """Return whether a value is a plain tensor with memory of its own."""
+    return (isinstance(value, torch.Tensor) and value.layout == torch.strided
+            and value.device.type == 'cpu' and value.is_floating_point())
 
 
 class _Unread:
@@ -101,12 +114,9 @@ _NUMPY_NUMBERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 
 
 def _read_safely(path: FilePath) -> Any:
+    data = read_input(path, MAX_FILE_BYTES, 'a file of torch.save')
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise BadInput(f'cannot read {path}: {error.strerror}; name a file of torch.save'
-                       ) from error
-    try:
+        _require_uncompressed(data)
         with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY_NUMBERS):
             warnings.simplefilter('ignore')
             return torch.load(io.BytesIO(data), map_location='cpu', weights_only=True)
@@ -118,6 +128,17 @@ def _read_safely(path: FilePath) -> Any:
                            'it, and save only what model.state_dict() returns') from error
         raise BadInput(f'{path} is not a whole file of torch.save; copy it again, or save what '
                        'model.state_dict() returns') from error
+
+
+def _require_uncompressed(data: bytes) -> None:
+    """Raise ValueError for a ZIP archive that unpacks to more than its size.
+
+    torch.save compresses nothing.
+    """
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > len(data):
+                raise ValueError('it is compressed')
 
 
 def _translate(name: str) -> str:

@@ -64,4 +64,7 @@ def read_state(path: Path, settings: dict[str, Any], device: torch.device) -> Ru
 
 
 def _is_current(data: object) -> bool:
-    return isinstance(data, dict) and data.get('format_version') == FORMAT_VERSION
+    if not isinstance(data, dict) or not RunState.__annotations__.keys() <= data.keys():
+        return False
+    version, settings = data['format_version'], data['settings']
+    return type(version) is int and version == FORMAT_VERSION and isinstance(settings, dict)
