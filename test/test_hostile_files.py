@@ -144,3 +144,34 @@ def test_a_state_of_another_program_is_refused(tmp_path, content):
     torch.save(content, tmp_path / 'state.pt')
     line = refusal(read_state, tmp_path / 'state.pt', {}, torch.device('cpu'))
     assert 'written by another version' in line
+
+
+# Caches.
+
+
+@pytest.mark.parametrize('engine, milliseconds, agreement', [
+    ('torch', -1.0, 1.0), ('torch', 1.0, 1.5), ('torch', 10**400, 1.0), ('torch', '1e999', 1.0),
+    ('ssh', 1.0, 1.0)])
+def test_impossible_measurements_are_not_used(tmp_path, caplog, engine, milliseconds, agreement):
+    caplog.set_level(logging.WARNING)
+    here = {'settings': ['torch float32']}
+    (tmp_path / 'tuning.json').write_text(json.dumps({
+        'environment': here, 'failures': [], 'measurements': [
+            {'engine': engine, 'precision': 'float32', 'milliseconds': milliseconds,
+             'agreement': agreement}]}))
+    assert load_tuning(tmp_path / 'tuning.json', here) is None
+    assert 'is damaged' in caplog.text and 'measured again' in caplog.text
+
+
+@pytest.mark.parametrize('change', [
+    lambda data: b'PK\x03\x04' + data, lambda data: b'', lambda data: data[:-1],
+    lambda data: data.replace(b'(4, 6, 2)', b'(' * 9),
+    lambda data: data.replace(b"'<f2'", b"'|O' "),
+    lambda data: data.replace(b'(4, 6, 2)', b'(2**99,) '),
+    lambda data: data.replace(b'(4, 6, 2)', b'(4, 6, 9)')])
+def test_a_damaged_prediction_is_refused(tmp_path, change):
+    file = tmp_path / 'a.npy'
+    np.save(file, np.zeros(SHAPE, np.float16))
+    assert TeacherPredictions([file], SHAPE)[0].shape == SHAPE
+    file.write_bytes(change(file.read_bytes()))
+    assert 'removed or damaged' in refusal(TeacherPredictions([file], SHAPE).__getitem__, 0)

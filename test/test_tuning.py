@@ -150,7 +150,7 @@ class TestMeasurement:
 class TestFile:
     TUNING = Tuning((Measurement(EXACT, 20.5, 1.0), Measurement(FAST, 15.25, 0.9991)),
                     {ABSENT: 'it is missing'})
-    HERE = {'cores': 2, 'torch': '2.9'}
+    HERE = {'cores': 2, 'torch': '2.9', 'settings': [str(each) for each in (EXACT, FAST, ABSENT)]}
 
     def test_round_trip(self, tmp_path, caplog):
         file = tmp_path / 'tuning.json'

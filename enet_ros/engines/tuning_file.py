@@ -1,5 +1,6 @@
 """Measurements of engines in the cache folder, valid for one machine and its versions."""
 
+import math
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -47,14 +48,28 @@ def load_tuning(file: Path, current: dict[str, Any]) -> Tuning | None:
             tuple(Measurement(_setting(item), float(item['milliseconds']),
                               float(item['agreement'])) for item in data['measurements']),
             {_setting(item): str(item['reason']) for item in data['failures']})
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         logger.warning('%s is damaged (%r); the engines are measured again', file, error)
         return None
     if changed := [name for name in current if stored.get(name) != current[name]]:
         logger.info('%s is of a machine that differs in %s; the engines are measured again', file,
                     ', '.join(changed))
         return None
+    if problem := _problem(tuning, current):
+        logger.warning('%s is damaged (%s); the engines are measured again', file, problem)
+        return None
     return tuning
+
+
+def _problem(tuning: Tuning, current: dict[str, Any]) -> str:
+    """Return which setting or figure no measurement in this environment has, or ''."""
+    for setting in (*(each.setting for each in tuning.measurements), *tuning.failures):
+        if str(setting) not in current['settings']:
+            return f'it has {str(setting)!r}'
+    for each in tuning.measurements:
+        if not (0 <= each.milliseconds < math.inf and 0 <= each.agreement <= 1):
+            return f'it has {each.milliseconds} ms and a share of {each.agreement}'
+    return ''
 
 
 def store_tuning(file: Path, tuning: Tuning, current: dict[str, Any]) -> None:

@@ -99,8 +99,8 @@ def predict_frames(teacher: Teacher, frames: LabeledImages, folder: Path, progre
 def _read(file: Path, shape: tuple[int, int, int]) -> NDArray[np.float16] | None:
     """Return a prediction that stays on disk, or None if the file is missing or damaged."""
     try:
-        prediction = np.load(file, mmap_mode='r', allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        prediction = np.lib.format.open_memmap(file, mode='r')
+    except Exception:  # NumPy's parser of headers raises many types
         return None
     if (prediction.dtype, prediction.shape) != (np.float16, shape):
         return None
