@@ -175,3 +175,69 @@ def test_a_damaged_prediction_is_refused(tmp_path, change):
     assert TeacherPredictions([file], SHAPE)[0].shape == SHAPE
     file.write_bytes(change(file.read_bytes()))
     assert 'removed or damaged' in refusal(TeacherPredictions([file], SHAPE).__getitem__, 0)
+
+
+# ONNX files.
+
+
+def onnx_with_functions(count, calls):
+    """Return a network with functions of which each calls the next one some times."""
+    from onnx import TensorProto, helper
+    opsets = [helper.make_opsetid('', 17), helper.make_opsetid('own', 1)]
+    functions = []
+    for number in range(count):
+        inside = [helper.make_node(f'f{(number + 1) % (count + 1)}', ['x'], [f'y{call}'],
+                                   domain='own') for call in range(calls)]
+        functions.append(helper.make_function('own', f'f{number}', ['x'], ['y0'], inside, opsets))
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in 'xz']
+    graph = helper.make_graph([helper.make_node('f0', ['x'], ['z'], domain='own')], 'g',
+                              values[:1], values[1:])
+    return graph, functions, opsets
+
+
+@pytest.mark.parametrize('count, calls, problem', [
+    (18, 2, 'stand for 262'), (15, 30, 'stand for'), (40, 1, 'nest deeper than 20'),
+    (0, 1, 'call themselves')])
+def test_functions_in_onnx_files_that_multiply_are_refused(tmp_path, count, calls, problem):
+    pytest.importorskip('onnx')
+    from onnx import helper
+
+    from enet_ros.models.onnx_network import read_onnx
+    if count:
+        graph, functions, opsets = onnx_with_functions(count, calls)
+    else:
+        graph, _, opsets = onnx_with_functions(1, 1)
+        functions = [helper.make_function('own', 'f0', ['x'], ['y'], [
+            helper.make_node('f0', ['x'], ['y'], domain='own')], opsets)]
+    model = helper.make_model(graph, functions=functions, opset_imports=opsets)
+    (tmp_path / 'a.onnx').write_bytes(model.SerializeToString())
+    assert problem in refusal(read_onnx, tmp_path / 'a.onnx')
+
+
+@pytest.mark.parametrize('change', [lambda data: data.replace(b'picture', b'pict\xffre'),
+                                    lambda data: data.replace(b'\x08\x01\x12', b'\x08\x63\x12')],
+                         ids=['a name that is not text', 'an unknown type'])
+def test_an_onnx_file_that_is_not_consistent_is_refused(tmp_path, change):
+    pytest.importorskip('onnx')
+    from onnx import TensorProto, helper
+    from onnx_networks import describe as write_description
+
+    from enet_ros.engines.inference_spec import InferenceSpec
+    from enet_ros.engines.onnx_network_graph import network_graph
+    from enet_ros.models.loading import load_model
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+              for name, shape in (('picture', [1, 3, 48, 64]), ('scores', [1, 5, 48, 64]))]
+    graph = helper.make_graph([helper.make_node('Conv', ['picture', 'w'], ['scores'])], 'g',
+                              values[:1], values[1:], [
+        helper.make_tensor('w', TensorProto.FLOAT, [5, 3, 1, 1], [0.0] * 15)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)])
+    data = model.SerializeToString()
+    assert change(data) != data
+    (tmp_path / 'net.onnx').write_bytes(change(data))
+    write_description(tmp_path / 'net.onnx')
+
+    def use():
+        network, spec = load_model(tmp_path / 'net.onnx')
+        network_graph(network, spec, InferenceSpec(64, 48))
+
+    assert 'net.onnx' in refusal(use)

@@ -48,10 +48,16 @@ def network_graph(network: OnnxNetwork, spec: OnnxSpec, inference_spec: Inferenc
     if opset(model) < MIN_OPSET:
         raise BadInput(f'{network.path} has ONNX opset {opset(model)}; export it again with opset '
                        f'{MIN_OPSET} or newer')
-    around = _GraphAround(model, network, spec, inference_spec)
-    around.replace_input()
-    around.replace_outputs(confidence)
-    return model.SerializeToString()
+    try:
+        around = _GraphAround(model, network, spec, inference_spec)
+        around.replace_input()
+        around.replace_outputs(confidence)
+        return model.SerializeToString()
+    except BadInput:
+        raise
+    except Exception as error:  # of protobuf: names that are not text, and others
+        raise BadInput(f'{network.path} is not consistent ({one_line(error)}); export it again'
+                       ) from error
 
 
 def check_values(network: OnnxNetwork, spec: OnnxSpec, values: NDArray[np.float32]) -> None:

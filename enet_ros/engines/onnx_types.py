@@ -22,7 +22,10 @@ def type_and_shape(kind: 'TypeProto') -> tuple[str, Shape]:
     tensor = kind.tensor_type
     dtype = ''
     if tensor.elem_type != TensorProto.UNDEFINED:
-        dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+        try:
+            dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+        except KeyError:
+            dtype = f'type {tensor.elem_type}'
     return dtype, [each.dim_value if each.dim_value > 0 else None for each in tensor.shape.dim]
 
 

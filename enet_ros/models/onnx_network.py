@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,9 @@ from enet_ros.errors import BadInput, one_line
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+
+MAX_FUNCTION_DEPTH = 20
+MAX_INLINED = 100_000  # calls of functions
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +53,7 @@ def read_onnx(path: Path) -> OnnxNetwork:
     if not model.graph.node or not model.graph.output:
         raise BadInput(f'{path} holds no network; copy it again, or export it again')
     _embed_external_data(model, path)
+    _check_functions(model, path)
     try:
         if model.functions:
             model = inliner.inline_local_functions(model)
@@ -71,6 +75,31 @@ def describe_content(network: OnnxNetwork) -> dict[str, int]:
     model = onnx.load_model_from_string(network.content)
     return {'parameters': sum(math.prod(tensor.dims) for tensor in _tensors(model)),
             'operators': len(model.graph.node), 'opset': opset(model)}
+
+
+def _check_functions(model: 'ModelProto', path: Path) -> None:
+    """Raise BadInput if inlining the functions of a model would never end or take all memory."""
+    functions = {(each.domain, each.name): each.node for each in model.functions}
+    counts: dict[tuple[str, str], int] = {}  # of nodes after inlining
+
+    def inlined(nodes: Iterable['NodeProto'], depth: int) -> int:
+        if depth > MAX_FUNCTION_DEPTH:
+            raise BadInput(f'{path} has functions that call themselves, or nest deeper than '
+                           f'{MAX_FUNCTION_DEPTH} levels; export it without functions')
+        total = 0
+        for node in nodes:
+            key = node.domain, node.op_type
+            if key in functions:
+                if key not in counts:
+                    counts[key] = inlined(functions[key], depth + 1)
+                total += counts[key]
+            for graph in _graphs(node):
+                total += inlined(graph.node, depth)
+        return total + 1
+
+    if (count := inlined(model.graph.node, 0)) > MAX_INLINED:
+        raise BadInput(f'{path} has functions that stand for {count:,} calls, more than '
+                       f'{MAX_INLINED:,}; export it without functions')
 
 
 def _embed_external_data(model: 'ModelProto', path: Path) -> None:
@@ -118,5 +147,12 @@ def _tensors_of_node(node: 'NodeProto') -> Iterator['TensorProto']:
         if attribute.HasField('t'):
             yield attribute.t
         yield from attribute.tensors
-        for graph in (*([attribute.g] if attribute.HasField('g') else []), *attribute.graphs):
-            yield from _tensors_of_graph(graph)
+    for graph in _graphs(node):
+        yield from _tensors_of_graph(graph)
+
+
+def _graphs(node: 'NodeProto') -> Iterator['GraphProto']:
+    for attribute in node.attribute:
+        if attribute.HasField('g'):
+            yield attribute.g
+        yield from attribute.graphs
