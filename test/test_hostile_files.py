@@ -241,3 +241,20 @@ def test_an_onnx_file_that_is_not_consistent_is_refused(tmp_path, change):
         network_graph(network, spec, InferenceSpec(64, 48))
 
     assert 'net.onnx' in refusal(use)
+
+
+# Messages.
+
+
+@pytest.mark.parametrize('color', [(float('nan'), 0, 0), (0, float('inf'), 0), (0, 0, 1.01),
+                                   (-0.1, 0, 0)])
+def test_colors_of_label_maps_are_from_0_to_1(color):
+    pytest.importorskip('rclpy', reason='needs ROS 2')
+    from enet_ros.msg import ClassInfo, LabelMap
+    from std_msgs.msg import ColorRGBA
+
+    from enet_ros.ros.messages import label_set
+    red, green, blue = map(float, color)
+    message = LabelMap(model='net', unlabelled_id=255, classes=[
+        ClassInfo(id=0, name='Road', color=ColorRGBA(r=red, g=green, b=blue, a=1.0))])
+    assert "class 'Road' has the color" in refusal(label_set, message)

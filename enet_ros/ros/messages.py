@@ -55,7 +55,10 @@ def label_map(space: LabelSpace, model: str, stamp: Time) -> LabelMap:
 
 
 def label_set(message: LabelMap) -> LabelSet:
-    """Return the LabelSet of a LabelMap; raise BadInput if its ids do not count the classes."""
+    """Return the LabelSet of a LabelMap.
+
+    Raise BadInput if its ids do not count the classes, or if a name or a color is invalid.
+    """
     for index, info in enumerate(message.classes):
         if info.id != index:
             raise BadInput(f'label_map: class {info.name!r} at index {index} has id {info.id}; '
@@ -64,11 +67,15 @@ def label_set(message: LabelMap) -> LabelSet:
         raise BadInput(f'label_map: unlabelled_id is {message.unlabelled_id}, not {UNLABELED}; '
                        f'{LABEL_IDS_REMEDY}')
     return LabelSet(message.model, tuple(
-        LabelClass(info.name, _rgb(info.color), info.drivable) for info in message.classes))
+        LabelClass(info.name, _rgb(info), info.drivable) for info in message.classes))
 
 
-def _rgb(color: ColorRGBA) -> tuple[int, int, int]:
-    """Return red, green and blue, 0-255."""
+def _rgb(info: ClassInfo) -> tuple[int, int, int]:
+    """Return red, green and blue, 0-255; raise BadInput for other values."""
+    color = info.color
+    if not all(0 <= channel <= 1 for channel in (color.r, color.g, color.b)):
+        raise BadInput(f'label_map: class {info.name!r} has the color {color.r:g}, {color.g:g}, '
+                       f'{color.b:g}; each must be from 0 to 1')
     return round(255 * color.r), round(255 * color.g), round(255 * color.b)
 
 
