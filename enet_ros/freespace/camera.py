@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from enet_ros.errors import BadInput
 from enet_ros.freespace.distortion import make_distortion
 
+MIN_FOCAL_LENGTH, MAX_PIXEL = 1e-3, 1e9  # pixels; of the values in a camera matrix
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -109,9 +110,12 @@ def _intrinsics(calibration: Calibration, rectified: bool) -> NDArray[np.float64
     if matrix[0, 0] == 0:
         raise BadInput(f'camera_info: {name}[0] is 0, so the camera is not calibrated; calibrate '
                        'it with camera_calibration')
-    if not (matrix[0, 0] > 0 and matrix[1, 1] > 0 and np.array_equal(matrix[2], [0, 0, 1])):
+    focal_lengths = matrix[0, 0], matrix[1, 1]
+    if not (min(focal_lengths) >= MIN_FOCAL_LENGTH and np.abs(matrix).max() <= MAX_PIXEL
+            and np.array_equal(matrix[1:, 0], [0, 0]) and np.array_equal(matrix[2, 1:], [0, 1])):
         raise BadInput(f'camera_info: {name} is {matrix.tolist()}, which is no camera matrix; its '
-                       'focal lengths must be positive and its last row 0 0 1')
+                       'focal lengths must be positive, the values below them 0 and its last row '
+                       '0 0 1')
     return matrix
 
 
