@@ -5,6 +5,7 @@ imported when a command runs, so that help is fast.
 """
 
 import argparse
+import errno
 import json
 import logging
 import math
@@ -33,7 +34,7 @@ from enet_ros.config import (
 )
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
-from enet_ros.paths import OutputFolder, user_path, write_atomically
+from enet_ros.paths import OutputFolder, user_path
 
 if TYPE_CHECKING:
     from enet_ros.label_space.space import LabelSpace
@@ -65,17 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         message = str(error)
     except BrokenPipeError:
-        # Nobody reads the output any more, as in `enet info | head`; the flush at exit must not
-        # fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # nobody reads it any more, as in `enet info | head`
         return 1
     except OSError as error:
         message = f'{error.filename}: {error.strerror}' if error.filename else str(error)
+        if error.errno == errno.ENOSPC and not error.filename:
+            message = 'the output cannot be written: No space left on device; free disk space'
+            _discard_output()
     except KeyboardInterrupt:
         print('enet: interrupted', file=sys.stderr)
         return INTERRUPTED
     print(f'enet: {message}', file=sys.stderr)
     return 1
+
+
+def _discard_output() -> None:
+    """Discard what is still to be printed, so that the flush at exit does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -591,7 +598,7 @@ def _benchmark_onnx(options: argparse.Namespace, names: Sequence[str]) -> int:
                         options.threads)
     print(text, end='')
     if folder:
-        write_atomically(folder.path / 'benchmark.md', text.encode())
+        folder.write_text('benchmark.md', text)
     return 0
 
 

@@ -62,9 +62,13 @@ class OutputFolder:
         return folder
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file, all of it or nothing; raise BadInput if it cannot be written."""
+        """Write a text file as `write_bytes` does."""
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Write a file, all of it or nothing; raise BadInput if it cannot be written."""
         try:
-            write_atomically(self.path / name, text.encode())
+            write_atomically(self.path / name, data)
         except OSError as error:
             raise self.not_writable(error) from error
 

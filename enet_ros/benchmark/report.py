@@ -4,13 +4,13 @@ import json
 import os
 from collections.abc import Sequence
 from itertools import cycle
-from pathlib import Path
 
 from enet_ros.benchmark import paper
 from enet_ros.benchmark.machine import is_busy
 from enet_ros.benchmark.results import Machine, Results, Row, SizeResult, engine_of
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
+from enet_ros.evaluation.png import png
 from enet_ros.models.registry import find_architecture
 from enet_ros.paths import OutputFolder
 
@@ -46,16 +46,13 @@ class ReportFolder(OutputFolder):
 
     def write(self, results: Results) -> None:
         """Write benchmark.md, benchmark.json and benchmark.png."""
-        try:
-            (self.path / 'benchmark.md').write_text(markdown(results))
-            (self.path / 'benchmark.json').write_text(json.dumps(results, indent=1) + '\n')
-            draw(results, self.path / 'benchmark.png')
-        except OSError as error:
-            raise self.not_writable(error) from error
+        self.write_text('benchmark.md', markdown(results))
+        self.write_text('benchmark.json', json.dumps(results, indent=1) + '\n')
+        self.write_bytes('benchmark.png', draw(results))
 
 
-def draw(results: Results, file: Path) -> None:
-    """Draw a bar chart of the frame times, with a panel for each size."""
+def draw(results: Results) -> bytes:
+    """Return a bar chart of the frame times as PNG, with a panel for each size."""
     from matplotlib.figure import Figure
 
     sizes = results['sizes']
@@ -81,7 +78,7 @@ def draw(results: Results, file: Path) -> None:
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
     panels[-1].legend(loc='lower right', fontsize=7)
-    figure.savefig(file, dpi=120)
+    return png(figure, dpi=120)
 
 
 def machine_text(machine: Machine) -> str:

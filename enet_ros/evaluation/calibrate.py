@@ -14,6 +14,7 @@ from enet_ros.evaluation.confidence_figure import confidence_figure
 from enet_ros.evaluation.confusion_figure import require_matplotlib
 from enet_ros.evaluation.evaluate import Evaluation, require_same_classes
 from enet_ros.evaluation.logits import logits_of
+from enet_ros.evaluation.png import png
 from enet_ros.evaluation.temperature import fit_temperature
 from enet_ros.json_data import json_text
 from enet_ros.models import checkpoint
@@ -147,8 +148,5 @@ class CalibrationFolder(OutputFolder):
                   'coverage': calibration.after.coverage(THRESHOLDS).tolist(),
                   'error': calibration.after.error(THRESHOLDS).tolist(),
                   'confidence': {name: each.counts.tolist() for name, each in counts.items()}}
-        try:
-            figure.savefig(self.path / 'confidence.png', bbox_inches='tight')
-            (self.path / 'calibration.json').write_text(json_text(report, indent=1) + '\n')
-        except OSError as error:
-            raise self.not_writable(error) from error
+        self.write_bytes('confidence.png', png(figure, bbox_inches='tight'))
+        self.write_text('calibration.json', json_text(report, indent=1) + '\n')

@@ -12,6 +12,7 @@ from enet_ros.evaluation.confidence_figure import confidence_figure
 from enet_ros.evaluation.confusion_figure import confusion_figure, require_matplotlib
 from enet_ros.evaluation.evaluate import Evaluation
 from enet_ros.evaluation.metrics import mean
+from enet_ros.evaluation.png import png
 from enet_ros.evaluation.scores import ScoreByName, Scores
 from enet_ros.images.contact_sheet import contact_sheet, write_sheet
 from enet_ros.images.postprocess import colorize
@@ -101,13 +102,9 @@ class ReportFolder(OutputFolder):
                       evaluation.confidence.expected_calibration_error(),
                   'confidence': evaluation.confidence.counts.tolist(),
                   'worst': pictures, 'frame_iou': dict(zip(frames.names, evaluation.frame_iou))}
-        try:
-            for file, figure in figures.items():
-                figure.savefig(self.path / file, bbox_inches='tight')
-            (self.path / 'report.json').write_text(
-                json_text(report, indent=1) + '\n')
-        except OSError as error:
-            raise self.not_writable(error) from error
+        for file, figure in figures.items():
+            self.write_bytes(file, png(figure, bbox_inches='tight'))
+        self.write_text('report.json', json_text(report, indent=1) + '\n')
 
 
 def frame_picture(title: str, evaluation: Evaluation, image: NDArray[np.uint8],

@@ -126,10 +126,7 @@ class _ResultFolder(OutputFolder):
     def _write(self, folder: str, name: str, image: NDArray[np.uint8]) -> None:
         # imencode, because imwrite gives no reason when it fails.
         encoded = cv2.imencode(Path(name).suffix, image)[1]
-        try:
-            (self.folders[folder] / name).write_bytes(encoded.tobytes())
-        except OSError as error:
-            raise self.not_writable(error) from error
+        self.write_bytes(f'{folder}/{name}', encoded.tobytes())
 
 
 def _frames_and_errors(source: Source) -> Iterator[SourceFrame | BadInput]:

@@ -11,7 +11,7 @@ from enet_ros.errors import BadInput
 from enet_ros.freespace.config import ClassesConfig
 from enet_ros.freespace.surface_classes import DRIVABLE, FLAT, OBSTACLE, SurfaceClasses
 from enet_ros.labels import LabelSet
-from enet_ros.paths import user_path
+from enet_ros.paths import user_path, write_atomically
 from enet_ros.yaml_data import read_yaml
 
 
@@ -117,11 +117,11 @@ def costmap_yaml(model: str, labels: LabelSet, classes: ClassesConfig | None = N
 
 def write_costmap(path: str, text: str) -> None:
     """Write a new file; raise BadInput if it exists or cannot be written."""
+    file = user_path(path)
+    if file.exists():
+        raise BadInput(f'{path} already exists; remove it, or name another file')
     try:
-        with open(user_path(path), 'x') as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise BadInput(f'{path} already exists; remove it, or name another file') from error
+        write_atomically(file, text.encode())
     except OSError as error:
         raise BadInput(f'cannot write {path}: {error.strerror}; name another file') from error
 

@@ -1,13 +1,15 @@
 """Read and write the YAML files from which nodes take their parameters."""
 
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 from enet_ros.errors import BadInput
+from enet_ros.input_file import read_input
+from enet_ros.yaml_data import MAX_YAML_BYTES
+from enet_ros.yaml_loader import load_yaml
 
 Value: TypeAlias = bool | int | float | str | list
 
@@ -18,18 +20,15 @@ def read_parameter_file(path: str | Path, node: str, namespace: str = '') -> dic
     If several sections set a parameter, the last one counts, as in rcl. Raise BadInput if the
     file is missing or is not a parameter file.
     """
-    import yaml
-
+    where = f'params_file {str(path)!r}'
     if not Path(path).is_file():
-        raise BadInput(f'params_file {str(path)!r} is not a file; leave the argument out to use '
-                       'the file that comes with enet_ros')
-    try:
-        sections = yaml.safe_load(Path(path).read_bytes()) or {}
-    except yaml.YAMLError as error:
-        raise BadInput(f'params_file {str(path)!r} is not YAML: '
-                       f'{" ".join(str(error).split())}') from error
+        raise BadInput(f'{where} is not a file; leave the argument out to use the file that comes '
+                       'with enet_ros')
+    content = read_input(path, MAX_YAML_BYTES, 'a parameter file')
+    # Sections of a node may stand in several places, as rcl has it.
+    sections = load_yaml(content, where, unique=False) or {}
     if not isinstance(sections, dict):
-        raise BadInput(f'params_file {str(path)!r} does not map node names to parameters')
+        raise BadInput(f'{where} does not map node names to parameters')
     full_name = '/'.join(['', *filter(None, namespace.split('/')), node])
     values: dict[str, Value] = {}
     for name, parameters in _sections(sections):
@@ -41,13 +40,22 @@ def read_parameter_file(path: str | Path, node: str, namespace: str = '') -> dic
 def write_parameter_file(node: str, values: dict[str, Value]) -> str:
     """Write a temporary file that sets parameters of a node in any namespace; return its path.
 
-    The file is left for the nodes that are started with it.
+    The file is left for the nodes that are started with it. Raise BadInput if it cannot be
+    written.
     """
     import yaml
 
-    handle, path = tempfile.mkstemp(prefix='enet_ros_', suffix='.yaml')
-    with os.fdopen(handle, 'w') as file:
-        yaml.safe_dump({f'/**/{node}': {'ros__parameters': values}}, file)
+    text = yaml.safe_dump({f'/**/{node}': {'ros__parameters': values}})
+    path = ''
+    try:
+        handle, path = tempfile.mkstemp(prefix='enet_ros_', suffix='.yaml')
+        with os.fdopen(handle, 'w') as file:
+            file.write(text)
+    except OSError as error:
+        if path:
+            os.unlink(path)
+        raise BadInput(f'cannot write a temporary file: {error.strerror}; free space in '
+                       f'{tempfile.gettempdir()}, or set TMPDIR') from error
     return path
 
 
@@ -64,9 +72,17 @@ def _sections(tree: dict, namespace: str = '') -> Iterator[tuple[str, dict]]:
 
 def _matches(pattern: str, node: str) -> bool:
     """Return whether the name of a section, where * is one token and ** any number, fits."""
-    pattern = re.escape('/' + pattern.lstrip('/'))
-    pattern = pattern.replace(r'/\*\*', r'(/\w+)*').replace(r'/\*', r'/\w+')
-    return re.fullmatch(pattern, node) is not None
+    tokens = node.lstrip('/').split('/')
+    reached = {0}  # numbers of tokens that the pattern so far can stand for
+    for part in pattern.lstrip('/').split('/'):
+        if part == '**':
+            reached = {end for end in range(len(tokens) + 1) if end >= min(reached)}
+        else:
+            reached = {end + 1 for end in reached
+                       if end < len(tokens) and part in ('*', tokens[end])}
+        if not reached:
+            return False
+    return len(tokens) in reached
 
 
 def _flatten(tree: dict, prefix: str = '') -> dict[str, Value]:

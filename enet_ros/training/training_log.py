@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet_ros.data.frames import LabeledImages
+from enet_ros.errors import BadInput
+from enet_ros.evaluation.png import png
 from enet_ros.evaluation.scores import Scores
 from enet_ros.images.contact_sheet import contact_sheet, write_sheet
 from enet_ros.images.postprocess import colorize, scale_labels
@@ -68,11 +70,15 @@ class TrainingLog:
     def write(self, segmenter: Segmenter, frames: Mapping[str, LabeledImages]) -> None:
         """Write all files; the segmenter predicts a few of the frames for predictions.png.
 
-        Needs at least one evaluation in the log.
+        Needs at least one evaluation in the log. Raise BadInput if a file cannot be written.
         """
-        self._write_csv()
-        self._write_tensorboard()
-        self._write_curves()
+        try:
+            self._write_csv()
+            self._write_tensorboard()
+            self._write_curves()
+        except OSError as error:
+            raise BadInput(f'cannot write the logs in {self.folder}: {error.strerror}; free disk '
+                           'space and rerun the command to resume') from error
         self._write_predictions(segmenter, frames)
 
     def _write_csv(self) -> None:
@@ -113,9 +119,7 @@ class TrainingLog:
             iou_axes.plot([row['step'] for row in evaluations], [row[key] for row in evaluations],
                           marker='.', label=key.removesuffix('_mean_iou'))
         iou_axes.legend(loc='lower right')
-        image = BytesIO()
-        figure.savefig(image, format='png', dpi=100)
-        write_atomically(self.folder / 'curves.png', image.getvalue())
+        write_atomically(self.folder / 'curves.png', png(figure, dpi=100))
 
     def _write_predictions(self, segmenter: Segmenter,
                            frames: Mapping[str, LabeledImages]) -> None:
