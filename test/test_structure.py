@@ -15,7 +15,7 @@ PACKAGE = ROOT / 'enet_ros'
 
 # Each layer may import itself and the layers above it in this list.
 LAYERS = [
-    ['errors', 'json_data', 'yaml_data', 'logger'],
+    ['errors', 'json_data', 'input_file', 'yaml_loader', 'yaml_data', 'logger'],
     ['paths'],
     ['labels', 'label_yaml', 'config', 'timing'],
     ['label_space'],
@@ -41,7 +41,8 @@ ROS = {'rclpy', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'lifec
 EXTRAS = {'rosbags', 'yaml', 'onnx', 'onnxruntime', 'openvino', 'cv_bridge', 'vision_msgs',
           'tf2_ros', 'bondpy', 'lightning_fabric', 'tensorboard', 'matplotlib',
           'cityscapesscripts'}
-TYPED_FOLDERS = 'launch', 'benchmarks', 'benchmarks/nodes', 'scripts', 'docs'
+TYPED_FOLDERS = ('launch', 'benchmarks', 'benchmarks/nodes', 'benchmarks/reliability', 'scripts',
+                 'docs')
 MODULES = [path for path in sorted(PACKAGE.rglob('*.py')) if path.name != '__init__.py']
 
 

@@ -1,0 +1,209 @@
+"""All ways in that need no other node: what goes in, and the function that takes it.
+
+Whatever goes in, a function returns a result or raises BadInput with one line.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import fuzz_files as files
+import fuzz_geometry as geometry
+from fuzz_inputs import changed, mutated, names, values, yaml_files
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from enet_ros.errors import MAX_LINE, BadInput
+from enet_ros.freespace.config import FreeSpaceConfig
+from enet_ros.labels import CAMVID
+from enet_ros.models.checkpoint import METADATA_KEY
+from enet_ros.pointcloud.config import SemanticCloudConfig
+from enet_ros.training.recipe import recipe_files
+
+white_levels = st.sampled_from([1, 255, 4095, 65535])
+IMAGE_TOKENS = (b'\xff\xd8', b'\xff\xd9', b'\xff\xda', b'\xff\xc0', b'\xff\xc2', b'IHDR', b'IDAT',
+                b'IEND', b'PLTE', b'tRNS', b'acTL', b'fcTL', b'fdAT', b'VP8X', b'VP8L', b'BM')
+JSON_TOKENS = (b'{', b'}', b'[', b']', b'null', b'NaN', b'1e999', b'9' * 50, b'"\\ud800"', b',',
+               b'[' * 200, b'-1', b'""', b'true')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A way in: random inputs, and the function that takes one."""
+
+    inputs: Callable[[], SearchStrategy[Any]]
+    run: Callable[[Any], object]
+
+
+def is_accepted(entry: Entry, sample: object) -> bool:
+    """Return whether an input is accepted; raise AssertionError for an unclear refusal.
+
+    Everything but BadInput passes through.
+    """
+    try:
+        entry.run(sample)
+    except BadInput as error:
+        text = str(error)
+        assert text and text.isprintable() and len(text) <= MAX_LINE, repr(text)
+        return False
+    return True
+
+
+def _json(sample: object) -> SearchStrategy[bytes]:
+    text = json.dumps(sample).encode()
+    entry = changed(sample) if isinstance(sample, dict) else values
+    return st.one_of(mutated(text, tokens=JSON_TOKENS),
+                     entry.map(lambda data: json.dumps(data, default=str).encode()))
+
+
+def _compressed() -> SearchStrategy[tuple[bytes, str, int]]:
+    samples = [data for name, data in files.images().items() if name not in ('.webp', '.bmp')]
+    return st.tuples(mutated(*samples, tokens=IMAGE_TOKENS), names, white_levels)
+
+
+def _metadata() -> SearchStrategy[dict[str, Any]]:
+    return changed(files.metadata())
+
+
+def _headers() -> SearchStrategy[dict[str, Any]]:
+    def with_metadata(data: object) -> dict[str, Any]:
+        return {**files.safetensors_header(), '__metadata__': {METADATA_KEY: json.dumps(
+            data, default=str)}}
+
+    return st.one_of(changed(files.safetensors_header()), _metadata().map(with_metadata))
+
+
+def _checkpoints() -> SearchStrategy[bytes]:
+    return st.one_of(mutated(files.checkpoint_bytes()),
+                     changed(files.safetensors_header()).map(files.safetensors),
+                     mutated(files.safetensors(files.safetensors_header()), tokens=JSON_TOKENS))
+
+
+def _recipes() -> SearchStrategy[bytes]:
+    return yaml_files(*(path.read_text() for path in recipe_files().values()))
+
+
+ENTRIES: dict[str, Entry] = {
+    'image files': Entry(lambda: mutated(*files.images().values(), tokens=IMAGE_TOKENS),
+                         files.image_file),
+    'label images': Entry(lambda: mutated(*files.label_images(), tokens=IMAGE_TOKENS),
+                          files.label_image),
+    'compressed images': Entry(_compressed, files.compressed_image),
+    'raw images': Entry(lambda: st.tuples(geometry.raw_images(), white_levels),
+                        geometry.raw_image),
+    'mono8 images': Entry(lambda: geometry.raw_images(st.sampled_from(['mono8', '8UC1', 'rgb8'])),
+                          geometry.mono_image),
+    'calibrations': Entry(lambda: st.tuples(geometry.calibrations(), st.booleans()),
+                          geometry.camera_rays),
+    'camera poses': Entry(lambda: geometry.transforms, geometry.camera_poses),
+    'free space': Entry(lambda: st.tuples(geometry.calibrations(),
+                                          geometry.configs(FreeSpaceConfig),
+                                          geometry.label_images), geometry.free_space),
+    'odometry': Entry(lambda: st.tuples(geometry.odometry, st.integers(0, 40),
+                                        st.sampled_from([0.0, 0.2, 10.0, 1e300])),
+                      geometry.fused_grids),
+    'depth and labels': Entry(lambda: st.builds(
+        geometry.DepthSample, geometry.calibrations(), geometry.depth_images(),
+        geometry.label_images, geometry.configs(SemanticCloudConfig)), geometry.semantic_cloud),
+    'checkpoints': Entry(_checkpoints, files.checkpoint_file),
+    'checkpoint headers': Entry(_headers, files.checkpoint_metadata),
+    'checkpoint metadata': Entry(lambda: st.one_of(_metadata(), values), files.model_metadata),
+    '.pth files': Entry(lambda: mutated(*files.pth_files()), files.pth_file),
+    '.pth pickles': Entry(lambda: mutated(files.pth_pickle(), tokens=files.PICKLE_TOKENS),
+                          files.pth_with_pickle),
+    'label files': Entry(lambda: yaml_files(files.LABELS_YAML), files.label_yaml),
+    'data sets': Entry(lambda: yaml_files(files.DATASET), files.dataset_yaml),
+    'groups': Entry(lambda: yaml_files(files.GROUPS), files.groups_yaml),
+    'id tables': Entry(lambda: yaml_files(files.ID_TABLE), files.id_table_yaml),
+    'palettes': Entry(lambda: mutated(files.PALETTE, tokens=(b',', b'"', b'\n', b'\0', b'9' * 99)),
+                      files.palette_csv),
+    'costmap files': Entry(lambda: yaml_files(files.costmap()), files.costmap_file),
+    'recipes': Entry(_recipes, files.recipe_yaml),
+    'parameter files': Entry(lambda: yaml_files(files.PARAMETERS), files.parameter_yaml),
+    'tuning files': Entry(lambda: _json(files.TUNING), files.tuning_json),
+    'cached graphs': Entry(lambda: mutated(bytes(40)), files.cache_file),
+    'teacher mappings': Entry(lambda: yaml_files(files.MAPPING), files.mapping_yaml),
+    'checkpoint teachers': Entry(lambda: yaml_files(files.CHECKPOINT_MAPPING),
+                                 files.checkpoint_mapping_yaml),
+    'teacher predictions': Entry(lambda: mutated(files.prediction_npy(), tokens=(
+        b'PK\x03\x04', b"'|O'", b'(1,)', b'True', b'(' * 300, b"'<f8'", b'-1')),
+        files.prediction_file),
+    'teacher.json': Entry(lambda: _json({'digest': '0' * 64, 'teacher': 'teacher.onnx'}),
+                          files.teacher_json),
+    'training states': Entry(lambda: mutated(*files.state_files()), files.state_file),
+    'videos': Entry(lambda: mutated(files.video()), files.video_file),
+}
+if find_spec('onnx'):
+    ENTRIES |= {
+        'ONNX networks': Entry(lambda: mutated(*files.onnx_files()), files.onnx_file),
+        'ONNX descriptions': Entry(lambda: yaml_files(files.SIDECAR), files.sidecar_file),
+    }
+if find_spec('onnxruntime'):
+    ENTRIES['enet import'] = Entry(lambda: mutated(*files.onnx_files()), files.onnx_import)
+if find_spec('rosbags'):
+    ENTRIES |= {
+        'bags in MCAP': Entry(lambda: mutated(files.recordings()['.mcap']), files.mcap_file),
+        'bags in SQLite': Entry(lambda: mutated(files.recordings()['.db3']), files.db3_file),
+        'bag descriptions': Entry(lambda: yaml_files(
+            files.recordings()['.db3.yaml'].decode()), files.bag_description),
+    }
+
+
+def _parameter_values() -> SearchStrategy[object]:
+    scalars = st.one_of(
+        st.booleans(), st.integers(-2**63, 2**63 - 1), st.integers(-2, 300), st.floats(), names,
+        st.sampled_from(['cpu', 'torch', 'groups', 'mapped', '640x360', '33x32', 'linear', 'a_b']))
+    text = names.filter(lambda name: name.isprintable())
+    return st.one_of(
+        scalars, st.none(), st.lists(text, max_size=3),
+        st.lists(st.booleans(), min_size=1, max_size=3), st.lists(st.floats(), max_size=3),
+        st.lists(st.integers(-2**63, 2**63 - 1), max_size=3))
+
+
+if find_spec('rclpy'):
+    import fuzz_ros as ros
+
+    from enet_ros.ros.parameter_names import leaf_fields
+
+    def _parameters(node: str) -> SearchStrategy[tuple[str, dict[str, object]]]:
+        known = [name for name, _ in leaf_fields(ros.NODE_CONFIGS[node])]
+        return st.tuples(st.just(node), st.dictionaries(
+            st.sampled_from([*known, 'use_sim_time']), _parameter_values(), min_size=1,
+            max_size=3))
+
+    def _label_maps() -> SearchStrategy[Any]:
+        channels = st.sampled_from([0.0, 0.5, 1.0]) | geometry.floats
+        float32 = channels.filter(lambda value: not 3.4e38 < abs(value) < float('inf'))
+        entries = st.tuples(st.integers(0, 3) | st.integers(-2**15, 2**15 - 1), names,
+                            st.tuples(float32, float32, float32), st.booleans())
+        plain = st.lists(st.sampled_from(CAMVID.names), max_size=260, unique=True).map(
+            lambda chosen: [(index, name, (0.5, 0.25, 1.0), index == 0)
+                            for index, name in enumerate(chosen)])
+        return st.tuples(names, st.just(255) | st.integers(-2**15, 2**15 - 1),
+                         plain | st.lists(entries, max_size=4))
+
+    ENTRIES |= {
+        'Image messages': Entry(lambda: st.tuples(geometry.raw_images(), white_levels),
+                                ros.image_message),
+        'CompressedImage messages': Entry(_compressed, ros.compressed_message),
+        'CameraInfo messages': Entry(lambda: st.tuples(
+            geometry.calibrations(), st.integers(0, 64), st.integers(0, 64)), ros.camera_info),
+        'LabelMap messages': Entry(_label_maps, ros.label_map),
+        'Odometry messages': Entry(lambda: st.tuples(
+            geometry.odometry, st.integers(0, 40), st.sampled_from([0.0, 0.2, 10.0]),
+            st.just('base_link') | names), ros.odometry_messages),
+    } | {f'parameters of {node}': Entry(partial(_parameters, node), ros.run_time_parameters)
+         for node in ros.NODE_CONFIGS}
+    if find_spec('launch_ros'):
+        def _arguments() -> SearchStrategy[tuple[str, dict[str, str]]]:
+            known = ('image', 'source', 'params_file', 'model', 'engine', 'device', 'namespace',
+                     'use_sim_time', 'autostart', 'respawn', 'rviz', 'processes', 'odom', 'depth')
+            texts = st.sampled_from(['true', 'false', 'True', '0', 'one', 'two', 'synthetic',
+                                     'maybe', '/dev/null', '$(env HOME)']) | names
+            return st.tuples(st.sampled_from(ros.LAUNCH_FILES),
+                             st.dictionaries(st.sampled_from(known), texts, max_size=3))
+
+        ENTRIES['launch arguments'] = Entry(_arguments, ros.launch_arguments)

@@ -1,0 +1,238 @@
+"""Calibrations, poses, depth, odometry and settings of the geometry, without ROS messages."""
+
+from dataclasses import Field, fields, is_dataclass
+from math import atan2
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from numpy.typing import NDArray
+
+from enet_ros.config import ReplayConfig, SegmentationConfig
+from enet_ros.freespace.camera import Calibration, Camera
+from enet_ros.freespace.config import FreeSpaceConfig, FusionConfig, GridConfig
+from enet_ros.freespace.estimator import FreeSpaceEstimator
+from enet_ros.freespace.fusion import GridFusion
+from enet_ros.freespace.odometry_buffer import OdometryBuffer
+from enet_ros.freespace.pose import Pose
+from enet_ros.freespace.pose_tracking import PoseTracker
+from enet_ros.images.encodings import ENCODINGS, RawImage, decode_depth, decode_mono8, decode_raw
+from enet_ros.labels import CAMVID, UNLABELED
+from enet_ros.pointcloud.cloud import CloudProjection, PointLabels
+from enet_ros.pointcloud.config import SemanticCloudConfig
+from enet_ros.pointcloud.obstacle_scan import ObstacleScan
+from enet_ros.pointcloud.obstacles import ObstacleFilter
+from enet_ros.pointcloud.semantic_cloud import SemanticCloud
+
+SIZE = 32, 24
+MODELS = 'plumb_bob', 'rational_polynomial', 'equidistant', '', 'fisheye'
+floats = st.one_of(st.floats(), st.floats(-10, 10), st.sampled_from(
+    [0.0, -0.0, 1.0, 1e-300, 1e300, float('nan'), float('inf'), -float('inf')]))
+uint32 = st.one_of(st.integers(0, 64), st.integers(0, 2**32 - 1))
+sides = st.one_of(st.integers(0, 40), st.sampled_from([0, 1, 2, 3, 16384, 16385, 2**32 - 1]),
+                  uint32)
+
+
+# Raw images.
+
+
+@st.composite
+def raw_images(draw: st.DrawFn, encodings: SearchStrategy[str] | None = None) -> RawImage:
+    """Return images whose data mostly fits to their size."""
+    if encodings is None:
+        encodings = st.one_of(st.sampled_from(ENCODINGS), st.text(max_size=8),
+                              st.sampled_from(['32FC1', '16SC1', '', 'BGR8', '8UC4']))
+    encoding = draw(encodings)
+    width, height = draw(sides), draw(sides)
+    step = draw(st.one_of(st.sampled_from([width * count for count in (1, 2, 3, 4, 6, 8)]),
+                          uint32))
+    length = draw(st.one_of(st.just(height * step), st.just(height * step * 3 // 2),
+                            st.integers(0, 4096)))
+    seed = draw(st.integers(0, 2**16))
+    data = np.random.default_rng(seed).bytes(min(length, 100_000))
+    return RawImage(encoding, width, height, step, draw(st.booleans()), data)
+
+
+def raw_image(sample: tuple[RawImage, int]) -> object:
+    raw, white_level = sample
+    decoded = decode_raw(raw, white_level)
+    assert decoded.image.shape == (raw.height, raw.width, 3)
+    return decoded.rgb().mean(), decoded.bgr().mean()
+
+
+def mono_image(raw: RawImage) -> object:
+    return decode_mono8(raw).mean()
+
+
+# Calibrations and poses.
+
+
+def _matrix(width: int, height: int) -> list[float]:
+    return [30.0, 0, width / 2, 0, 30.0, height / 2, 0, 0, 1]
+
+
+@st.composite
+def calibrations(draw: st.DrawFn) -> Calibration:
+    """Return calibrations of which some values are unusual."""
+    width, height = SIZE if draw(st.booleans()) else (draw(sides), draw(sides))
+    k = _matrix(*SIZE)
+    p = [*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]
+    r = [1.0, 0, 0, 0, 1, 0, 0, 0, 1]
+    for matrix in (k, p, r):
+        for index in draw(st.lists(st.integers(0, len(matrix) - 1), max_size=2)):
+            matrix[index] = draw(floats)
+    optional = st.just(0) | uint32
+    return Calibration(
+        width, height, k, draw(st.lists(floats, max_size=14)), draw(st.sampled_from(MODELS)), r,
+        p, draw(st.tuples(*[optional] * 4)), draw(st.tuples(*[optional] * 2)))
+
+
+def camera_rays(sample: tuple[Calibration, bool]) -> object:
+    calibration, rectified = sample
+    camera = Camera(calibration, *SIZE, rectified)
+    return camera.project(camera.rays()), CloudProjection(camera).rays
+
+
+def free_space(sample: tuple[Calibration, FreeSpaceConfig, NDArray[np.uint8]]) -> object:
+    calibration, config, labels = sample
+    camera = config.camera
+    pose = Pose.from_angles(camera.x, camera.y, camera.z, camera.roll, camera.pitch, camera.yaw)
+    estimate = FreeSpaceEstimator(calibration, pose, SIZE, CAMVID, config)(labels)
+    return (estimate.grid, estimate.scan, estimate.points, estimate.ground_points,
+            estimate.pitch_error)
+
+
+transforms = st.lists(st.tuples(
+    st.tuples(floats, floats, st.just(1.5) | floats),
+    st.sampled_from([(0.0, 0.0, 0.0, 1.0), (0.5, -0.5, 0.5, -0.5)]) | st.tuples(*[floats] * 4),
+    floats), min_size=1, max_size=3)
+
+
+def camera_poses(samples: list[tuple[tuple[float, ...], tuple[float, ...], float]]) -> object:
+    tracker = PoseTracker()
+    return [tracker.update(Pose.from_quaternion(position, rotation), max_jump).pitch
+            for position, rotation, max_jump in samples]
+
+
+label_images = st.builds(
+    lambda seed, highest: np.random.default_rng(seed).integers(
+        0, highest, (SIZE[1], SIZE[0]), np.uint8, endpoint=True),
+    st.integers(0, 2**16), st.sampled_from([0, 3, 10, 10, 11, UNLABELED]))
+
+
+# Odometry.
+
+Odometry = tuple[int, float, float, tuple[float, float, float, float]]
+odometry = st.lists(st.tuples(
+    st.integers(0, 40) | st.integers(-2**31, 2**31 - 1), floats, floats,
+    st.just((0.0, 0.0, 0.0, 1.0)) | st.tuples(*[floats] * 4)), min_size=1, max_size=4)
+
+
+def fused_grids(sample: tuple[list[Odometry], int, float]) -> object:
+    """Fuse grids at the poses of the odometry, as freespace_node does."""
+    poses, at, max_gap = sample
+    buffer, fusion = OdometryBuffer(), GridFusion(_grid(), FusionConfig(enabled=True))
+    for second, x, y, rotation in poses:
+        rx, ry, rz, rw = rotation
+        yaw = atan2(2 * (rw * rz + rx * ry), 1 - 2 * (ry * ry + rz * rz))
+        buffer.add(float(second), x, y, yaw)
+    values = np.zeros(fusion.grid.shape, np.int8)
+    return [fusion.add(values, *buffer.interpolate(at + offset, max_gap)) for offset in (0.0, 0.1)]
+
+
+def _grid() -> Any:
+    if not _GRIDS:
+        config = FreeSpaceConfig(grid=GridConfig(resolution=0.5, x_max=4.0, y_min=-2.0, y_max=2.0))
+        k = _matrix(*SIZE)
+        calibration = Calibration(*SIZE, k, p=[*k[:3], 0, *k[3:6], 0, *k[6:], 0])
+        pose = Pose.from_angles(0, 0, 1.5, 0, 0.4, 0)
+        _GRIDS.append(FreeSpaceEstimator(calibration, pose, SIZE, CAMVID, config).grid)
+    return _GRIDS[0]
+
+
+_GRIDS: list[Any] = []
+
+
+# Depth.
+
+
+class DepthSample(NamedTuple):
+    """The inputs of semantic_cloud_node."""
+
+    calibration: Calibration
+    depth: RawImage
+    labels: NDArray[np.uint8]
+    config: SemanticCloudConfig
+
+
+@st.composite
+def depth_images(draw: st.DrawFn) -> RawImage:
+    encoding = draw(st.sampled_from(['16UC1', '32FC1', 'mono16']))
+    if draw(st.integers(0, 5)) == 0:
+        return draw(raw_images(st.just(encoding)))
+    size = 4 if encoding == '32FC1' else 2
+    width, height = draw(st.sampled_from([SIZE, SIZE, (16, 12), (31, 24)]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    if draw(st.booleans()) and encoding == '32FC1':
+        data = rng.choice(np.array([0.5, 3, 40, 0, -1, np.nan, np.inf, 1e38, 1e-38], np.float32),
+                          width * height).tobytes()
+    else:
+        data = rng.bytes(width * height * size)
+    return RawImage(encoding, width, height, width * size, draw(st.booleans()), data)
+
+
+def semantic_cloud(sample: DepthSample) -> object:
+    depth = decode_depth(sample.depth)
+    config, camera = sample.config, sample.config.camera
+    size = depth.shape[1], depth.shape[0]
+    projection = CloudProjection(Camera(sample.calibration, *size, camera.rectified))
+    cloud = SemanticCloud(projection, PointLabels(CAMVID), depth, sample.labels, sample.labels)
+    pose = Pose.from_angles(camera.x, camera.y, camera.z, camera.roll, camera.pitch, camera.yaw)
+    points = ObstacleFilter(projection, pose, CAMVID, config.obstacles)(
+        cloud.z, cloud.labels, cloud.confidence)
+    scan = ObstacleScan(projection, pose, config.scan, config.obstacles.max_range)
+    return cloud.points, scan.measure(points['x'], points['y'], cloud.z)
+
+
+# Settings.
+
+CONFIGS: tuple[type, ...] = SegmentationConfig, FreeSpaceConfig, SemanticCloudConfig, ReplayConfig
+
+
+def configs(config: type) -> SearchStrategy[Any]:
+    """Return instances of a configuration class; those that it refuses become its defaults.
+
+    Most settings have their defaults, some a random value in their range.
+    """
+    return st.builds(_config, st.just(config), st.randoms(use_true_random=False))
+
+
+def _config(config: type, rng: Any) -> Any:
+    values = {}
+    for item in fields(config):
+        if isinstance(item.type, type) and is_dataclass(item.type):
+            values[item.name] = _config(item.type, rng)
+        elif rng.random() < 0.3:
+            values[item.name] = _setting(item, rng)
+    try:
+        return config(**values)
+    except ValueError:
+        return config()
+
+
+def _setting(item: Field[Any], rng: Any) -> Any:
+    rules = item.metadata
+    if 'choices' in rules:
+        return rng.choice(rules['choices'])
+    if item.type is bool:
+        return rng.random() < 0.5
+    if 'minimum' in rules and 'maximum' in rules:
+        low, high = rules['minimum'], rules['maximum']
+        if item.type is int:
+            return rng.choice((low, high, rng.randint(low, high)))
+        near = min(max(item.default * rng.choice((0.5, 0.9, 1.1, 2)), low), high)
+        return rng.choice((float(low), float(high), rng.uniform(low, high), near, near))
+    return item.default
+
+

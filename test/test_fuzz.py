@@ -1,0 +1,47 @@
+"""Random and hostile inputs for all ways in: a result, or one line that says what is wrong.
+
+benchmarks/reliability/fuzz.py gives more of the random ones, and measures time and memory.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('hypothesis')
+
+sys.path.append(str(Path(__file__).parents[1] / 'benchmarks/reliability'))
+
+import fuzz_entries
+import hypothesis
+from fuzz_entries import ENTRIES
+
+SLOW = {'checkpoints', '.pth files', 'enet import', 'free space'}  # over 10 ms for an input
+
+
+@pytest.mark.parametrize('name', ENTRIES)
+def test_random_inputs(name):
+    entry = ENTRIES[name]
+
+    @hypothesis.settings(
+        max_examples=10 if name in SLOW else 40, derandomize=True, deadline=None, database=None,
+        phases=[hypothesis.Phase.generate], suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.given(entry.inputs())
+    def take(sample):
+        fuzz_entries.is_accepted(entry, sample)
+
+    take()
+
+
+def test_other_exceptions_and_unclear_lines_are_found():
+    def crash(sample):
+        raise KeyError(sample)
+
+    def say_nothing(sample):
+        error = fuzz_entries.BadInput('')
+        raise error
+
+    with pytest.raises(KeyError):
+        fuzz_entries.is_accepted(fuzz_entries.Entry(lambda: None, crash), 1)
+    with pytest.raises(AssertionError):
+        fuzz_entries.is_accepted(fuzz_entries.Entry(lambda: None, say_nothing), 1)
