@@ -5,14 +5,11 @@ import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
+from doc_blocks import LANGUAGES, PAGES, ROOT, blocks, page_name
 
 from enet_ros import cli
-
-ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *(ROOT / 'docs').glob('*.md')])
 
 
 def test_the_parameters_page_is_current():
@@ -20,24 +17,39 @@ def test_the_parameters_page_is_current():
                    timeout=60)
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
 def test_local_links_exist(page):
     for target in re.findall(r'\]\(([^)#\s]+)', page.read_text()):
         if '://' not in target:
-            assert (page.parent / target).exists(), f'{page.name} links to {target}'
+            assert (page.parent / target).exists(), f'{page_name(page)} links to {target}'
+
+
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
+def test_code_blocks_are_run_or_say_why_not(page):
+    """test_doc_commands.py runs those without a reason."""
+    text, found = page.read_text(), blocks(page)
+    assert len(re.findall('^ *```', text, re.M)) == 2 * len(found), 'a fence is not recognized'
+    assert text.count('<!-- not run') == sum(bool(block.not_run) for block in found)
+    assert text.count('<!-- file') == sum(bool(block.file) for block in found)
+    for block in found:
+        assert block.language in LANGUAGES, f'{block.place}: name the language of the block'
+        if block.not_run:
+            assert block.language in ('sh', 'python'), f'{block.place} is no command'
+            for file in re.findall(r'test/\w+\.py', block.not_run):
+                assert (ROOT / file).is_file(), f'{block.place} names {file}'
 
 
 def commands(page):
     """Return the command lines of a page: those of code blocks, and those in a sentence."""
     text = page.read_text()
-    blocks = re.findall(r'```sh\n(.*?)```', text, re.S)
-    lines = ''.join(blocks).replace('\\\n', ' ').splitlines()
+    lines = [shlex.join(words) for block in blocks(page) if block.language == 'sh'
+             for words in block.commands()]
     return [*lines, *re.findall(r'`([^`]+)`', re.sub(r'```.*?```', '', text, flags=re.S))]
 
 
 def words(pattern):
     """Return the words of the command lines of all pages that match a pattern."""
-    return [pytest.param(found, id=f'{page.stem}: {" ".join(found)}')
+    return [pytest.param(found, id=f'{page_name(page)}: {" ".join(found)}')
             for page in PAGES for line in commands(page) if re.match(pattern, line)
             if (found := shlex.split(line, comments=True))]
 
