@@ -273,3 +273,10 @@ def test_settings_that_contradict_each_other_are_rejected():
         ObstaclesConfig(min_height=2.0, max_height=1.0)
     with pytest.raises(BadInput, match='name a frame'):
         SemanticCloudConfig(base_frame='')
+
+
+def test_pixels_that_are_wider_than_the_scan_take_no_time_beyond_it():
+    camera = Camera(pinhole(*SIZE, 0.001), *SIZE, True)
+    config = ObstacleScanConfig(angle_increment=0.01)
+    scan = ObstacleScan(CloudProjection(camera), POSE, config, 15.0)
+    assert scan._spread == len(scan.bearings) == config.count

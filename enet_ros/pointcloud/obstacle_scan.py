@@ -40,7 +40,8 @@ class ObstacleScan:
         self._columns = columns[inside].astype(np.intp)
         # Bearings that are finer than the pixels share a point.
         pixel = 1 / camera.matrix[0, 0]
-        self._spread = int(np.ceil(pixel / self.increment / 2)) if pixel > self.increment else 0
+        spread = int(np.ceil(pixel / self.increment / 2)) if pixel > self.increment else 0
+        self._spread = min(spread, len(self.bearings))
 
     def measure(self, x: NDArray[np.float32], y: NDArray[np.float32], z: NDArray[np.float32],
                 unknown: NDArray[np.bool_]) -> NDArray[np.float32]:
