@@ -37,7 +37,7 @@ from enet_ros.label_space.space import label_space
 from enet_ros.label_yaml import read_label_set
 from enet_ros.labels import CAMVID
 from enet_ros.models import checkpoint
-from enet_ros.models.checkpoint_import import import_checkpoint
+from enet_ros.models.checkpoint_import import PYTORCH_ENET, _translate, import_checkpoint
 from enet_ros.models.loading import load_model
 from enet_ros.models.onnx_network import OnnxNetwork, describe_content, read_onnx
 from enet_ros.models.onnx_spec import OnnxSpec, read_onnx_spec
@@ -178,8 +178,12 @@ def model_metadata(data: object) -> object:
 def pth_files() -> list[bytes]:
     state = {'initial_block.main_branch.weight': torch.ones(13, 3, 3, 3),
              'transposed_conv.weight': torch.ones(16, 11, 3, 3)}
+    options = {**PYTORCH_ENET, 'encoder_activation': 'relu', 'decoder_activation': 'relu'}
+    network = checkpoint.ModelSpec(CAMVID, architecture_options=options).build()
+    whole = {_translate(name): value.half()
+             for name, value in checkpoint.floating_point(network).items()}
     files = []
-    for content in (state, {'state_dict': state, 'epoch': 3, 'miou': np.float64(0.5)}):
+    for content in (state, {'state_dict': state, 'epoch': 3, 'miou': np.float64(0.5)}, whole):
         for zipped in (True, False):
             file = io.BytesIO()
             torch.save(content, file, _use_new_zipfile_serialization=zipped)

@@ -74,18 +74,25 @@ def _matrix(width: int, height: int) -> list[float]:
 
 @st.composite
 def calibrations(draw: st.DrawFn) -> Calibration:
-    """Return calibrations of which some values are unusual."""
-    width, height = SIZE if draw(st.booleans()) else (draw(sides), draw(sides))
+    """Return calibrations of which few values are unusual."""
+    def rarely() -> bool:
+        return draw(st.integers(0, 7)) == 0
+
+    width, height = (draw(sides), draw(sides)) if rarely() else SIZE
     k = _matrix(*SIZE)
     p = [*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]
     r = [1.0, 0, 0, 0, 1, 0, 0, 0, 1]
     for matrix in (k, p, r):
-        for index in draw(st.lists(st.integers(0, len(matrix) - 1), max_size=2)):
-            matrix[index] = draw(floats)
-    optional = st.just(0) | uint32
-    return Calibration(
-        width, height, k, draw(st.lists(floats, max_size=14)), draw(st.sampled_from(MODELS)), r,
-        p, draw(st.tuples(*[optional] * 4)), draw(st.tuples(*[optional] * 2)))
+        if rarely():
+            matrix[draw(st.integers(0, len(matrix) - 1))] = draw(floats)
+    model = draw(st.sampled_from(MODELS[:3]))
+    d = draw(st.lists(st.floats(-0.5, 0.5), min_size=4, max_size=4))
+    d += [0.0] * {'plumb_bob': 1, 'rational_polynomial': 4}.get(model, 0)
+    if rarely():
+        model, d = draw(st.sampled_from(MODELS)), draw(st.lists(floats, max_size=14))
+    roi = draw(st.tuples(*[st.just(0) | uint32] * 4)) if rarely() else (0, 0, 0, 0)
+    binning = draw(st.tuples(*[st.just(0) | uint32] * 2)) if rarely() else (0, 0)
+    return Calibration(width, height, k, d, model, r, p, roi, binning)
 
 
 def camera_rays(sample: tuple[Calibration, bool]) -> object:
@@ -189,10 +196,11 @@ def semantic_cloud(sample: DepthSample) -> object:
     projection = CloudProjection(Camera(sample.calibration, *size, camera.rectified))
     cloud = SemanticCloud(projection, PointLabels(CAMVID), depth, sample.labels, sample.labels)
     pose = Pose.from_angles(camera.x, camera.y, camera.z, camera.roll, camera.pitch, camera.yaw)
-    points = ObstacleFilter(projection, pose, CAMVID, config.obstacles)(
-        cloud.z, cloud.labels, cloud.confidence)
+    obstacles = ObstacleFilter(projection, pose, CAMVID, config.obstacles)
+    points = obstacles(cloud.z, cloud.labels, cloud.confidence)
+    unknown = obstacles.unknown_columns(cloud.without_depth, cloud.labels)
     scan = ObstacleScan(projection, pose, config.scan, config.obstacles.max_range)
-    return cloud.points, scan.measure(points['x'], points['y'], cloud.z)
+    return cloud.points, scan.measure(points['x'], points['y'], cloud.z, unknown)
 
 
 # Settings.
