@@ -1,4 +1,4 @@
-"""The table of remappings in docs/consumers.md, against the topics of the nodes."""
+"""The topics in the documentation, among them the remappings in docs/consumers.md, exist."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
+from doc_blocks import PAGES, page_name
 from enet_ros.msg import LabelMap
 from rclpy.lifecycle import LifecycleNode
 
@@ -14,10 +15,16 @@ from enet_ros.ros.camera_stream import CameraStream
 from enet_ros.ros.cloud_stream import CloudStream
 from enet_ros.ros.label_stream import LabelStream
 from enet_ros.ros.messages import label_info_type
-from enet_ros.ros.outputs import CLOUD_OUTPUTS, FREE_SPACE_OUTPUTS, segmentation_outputs
+from enet_ros.ros.outputs import (
+    CLOUD_OUTPUTS,
+    FREE_SPACE_OUTPUTS,
+    REPORTS,
+    segmentation_outputs,
+)
 
 PAGE = (Path(__file__).parent.parent / 'docs/consumers.md').read_text()
 SEGMENTATION = segmentation_outputs({'people': (0,)})
+SERVICES = {'enable', 'reload'}
 TABLES = {'segmentation_node': SEGMENTATION, 'freespace_node': FREE_SPACE_OUTPUTS,
           'semantic_cloud_node': CLOUD_OUTPUTS}
 
@@ -35,6 +42,17 @@ def known_topics():
     latched = {'label_map': type_name(LabelMap), 'label_info': 'vision_msgs/LabelInfo'}
     assert label_info_type() is None or type_name(label_info_type()) == latched['label_info']
     return {**known, **{f'/segmentation_node/{topic}': kind for topic, kind in latched.items()}}
+
+
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
+def test_topics_of_the_nodes_exist(page):
+    text = page.read_text().replace('/segmentation_node/front/', '/segmentation_node/')
+    named = re.findall(rf'`(/(?:{"|".join(TABLES)})/[a-z_/]+)`', text)
+    assert not set(named) - set(known_topics())
+    # ~ is one of the nodes.
+    names = {topic.split('/', 2)[2] for topic in known_topics()} | set(REPORTS) | SERVICES
+    private = [name for name in re.findall('`~/([a-z_/]+)`', text) if 'mask/' not in name]
+    assert not set(private) - names
 
 
 def remappings():

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 from doc_blocks import LANGUAGES, PAGES, ROOT, blocks, page_name
+from test_config_file import SETTINGS
 
 from enet_ros import cli
 
@@ -84,6 +85,16 @@ def test_launch_files_have_the_arguments(command):
     for word in command[4:]:
         name, is_argument, _ = word.partition(':=')
         assert not is_argument or name in known
+
+
+@pytest.mark.parametrize('page', PAGES, ids=page_name)
+def test_parameters_exist(page):
+    known = {name for _, name in SETTINGS}
+    groups = '|'.join({name.split('.')[0] for name in known if '.' in name})
+    text = page.read_text()
+    found = [*re.findall(rf'`((?:{groups})\.[a-z_.]+)(?=`|: )', text),
+             *re.findall(r'ros2 param set /\w+ (\S+)', text)]
+    assert not [name for name in found if name not in known and not name.endswith('.yaml')]
 
 
 def test_the_readme_is_short():
