@@ -34,6 +34,7 @@ from enet_ros.config import (
 )
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
+from enet_ros.packages import require_torch
 from enet_ros.paths import OutputFolder, user_path
 
 if TYPE_CHECKING:
@@ -339,6 +340,7 @@ def _add_calibrate(commands: Any) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
+    require_torch('enet calibrate')
     from enet_ros.data.datasets import open_dataset
     from enet_ros.evaluation.calibrate import (
         CalibrationFolder,
@@ -379,6 +381,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    require_torch('enet train')
     from enet_ros.training.recipe import load_recipe
     from enet_ros.training.train import train
 
@@ -425,6 +428,7 @@ def _add_export(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
+    require_torch('enet export')
     from enet_ros.engines.export import export_model
 
     size = InputConfig(width=options.width, height=options.height)
@@ -489,6 +493,7 @@ def _import_checkpoint(options: argparse.Namespace) -> int:
         if getattr(options, name) != default:
             raise BadInput(f'--{name} is for ONNX networks, and {options.file} is none; leave it '
                            'out')
+    require_torch(f'the import of {options.file}')
     import torch
 
     from enet_ros.label_yaml import read_label_set
@@ -564,6 +569,7 @@ def _add_benchmark(commands: Any) -> None:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
+    require_torch('enet benchmark')
     from enet_ros.benchmark.comparison import Comparison
     from enet_ros.benchmark.plan import make_plan
     from enet_ros.benchmark.report import ReportFolder, markdown

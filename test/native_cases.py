@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from enet_ros.engines.graph import InferenceGraph, nearest_indices
 from enet_ros.engines.native_weights import native_weights
 from enet_ros.labels import LabelClass, LabelSet
 from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.stored_network import as_stored
 
 SOURCES = Path(__file__).parents[1] / 'enet_ros' / 'native'
 DRIVER = Path(__file__).with_name('native_driver.cpp')
@@ -62,8 +62,7 @@ def logits_of(network, spec, image, inference_spec):
         width, height = inference_spec.output_size
         if inference_spec.filter == 'linear':
             return F.interpolate(logits, (height, width), mode='bilinear')[0].numpy()
-        rows = nearest_indices(inference_spec.height, height)
-        columns = nearest_indices(inference_spec.width, width)
+        columns, rows = inference_spec.nearest_columns_and_rows()
         return logits[0][:, rows][:, :, columns].numpy()
 
 
@@ -72,17 +71,15 @@ def write_cases(path, cases):
     with path.open('wb') as file:
         for network, spec, image, inference_spec, threads in cases:
             width, height = inference_spec.output_size
-            nearest = inference_spec.resizes and inference_spec.filter == 'nearest'
+            nearest = inference_spec.nearest_columns_and_rows()
             bilinear = inference_spec.resizes and not nearest
-            weights = native_weights(InferenceGraph(network, spec, inference_spec))
+            weights = native_weights(as_stored(network), spec)
             file.write(struct.pack('<7if2i', inference_spec.width, inference_spec.height, width,
                                    height, network.classes, threads, bilinear, spec.temperature,
-                                   weights.size, nearest))
+                                   weights.size, bool(nearest)))
             file.write(weights.tobytes())
-            if nearest:
-                for size, output_size in ((inference_spec.width, width),
-                                          (inference_spec.height, height)):
-                    file.write(nearest_indices(size, output_size).numpy().astype('<i4').tobytes())
+            for indices in nearest or ():
+                file.write(indices.astype('<i4').tobytes())
             file.write(image.tobytes())
 
 

@@ -144,6 +144,18 @@ def test_other_safetensors_files_are_rejected(tmp_path):
         checkpoint.load(path)
 
 
+@pytest.mark.parametrize('dtype, name', [
+    (torch.bfloat16, 'BF16'), (torch.int8, 'I8'), (torch.complex64, 'C64'),
+    (torch.float8_e4m3fn, 'F8_E4M3')])
+def test_weights_of_other_types_are_rejected(tmp_path, spec, dtype, name):
+    path = tmp_path / 'model.safetensors'
+    weights = floating_point(spec.build())
+    weights['output.bias'] = weights['output.bias'].to(dtype)
+    save_file(weights, path, {METADATA_KEY: spec.to_json()})
+    with pytest.raises(BadInput, match=f'has output.bias in the type {name}, and only F16, F32'):
+        checkpoint.load(path)
+
+
 def _write(path, model, **changes):
     metadata = {**json.loads(ModelSpec(CAMVID).to_json()), **changes}
     save_file({name: value for name, value in model.state_dict().items()

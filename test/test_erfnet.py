@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from enet_ros.models.cost import stage_costs
 from enet_ros.models.erfnet import ERFNet
-from enet_ros.models.info import stage_costs
 
 
 def convolution(channels_in, channels_out, height, width):

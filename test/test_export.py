@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from enet_ros.cli import main
-from enet_ros.engines import export, onnx_graph
+from enet_ros.engines import export, onnx_export
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.engines.onnx_graph import to_onnx
+from enet_ros.engines.onnx_export import to_onnx
 from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
 from enet_ros.models import checkpoint, segnet
@@ -131,7 +131,7 @@ def test_a_dynamic_file_needs_a_multiple_of_the_stride(tiny_model, tmp_path):
     (['onnxruntime', 'openvino'], 'needs the package onnxruntime or openvino; pip install'),
 ])
 def test_missing_packages_are_named(tiny_model, tmp_path, monkeypatch, hidden, complaint):
-    for module in (export, onnx_graph):
+    for module in (export, onnx_export):
         monkeypatch.setattr(module, 'find_spec',
                             lambda name: None if name in hidden else find_spec(name))
     with pytest.raises(BadInput, match=complaint):

@@ -11,10 +11,10 @@ from enet_ros.cli import main
 from enet_ros.labels import CITYSCAPES
 from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.cost import cost_of
+from enet_ros.models.cost import cost_of, stage_costs
 from enet_ros.models.enet import ENet
 from enet_ros.models.erfnet import ERFNet
-from enet_ros.models.info import describe, stage_costs, text
+from enet_ros.models.info import describe, text
 from enet_ros.models.segnet import SegNet
 
 

@@ -21,7 +21,6 @@ from enet_ros.config import ModelConfig
 from enet_ros.data.camvid import open_camvid
 from enet_ros.engines import native_engine, native_library
 from enet_ros.engines.engine import build_engine, installed_engines
-from enet_ros.engines.graph import InferenceGraph, nearest_indices
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.native_engine import NativeEngine
 from enet_ros.engines.native_library import LIBRARY, NativeNetwork, load_library, variants
@@ -29,6 +28,7 @@ from enet_ros.engines.native_weights import native_weights
 from enet_ros.errors import BadInput
 from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.stored_network import as_stored
 from enet_ros.segmenter import Segmenter
 
 pytestmark = pytest.mark.skipif(not LIBRARY.is_file(), reason='the native library is not built')
@@ -62,14 +62,9 @@ def limited_memory():
 def native(model, inference_spec, variant, threads=1):
     """Return a network of the library with any number of threads."""
     network, spec = model
-    columns = rows = None
-    if inference_spec.resizes and inference_spec.filter == 'nearest':
-        width, height = inference_spec.output_size
-        columns = nearest_indices(inference_spec.width, width).numpy().astype(np.int32)
-        rows = nearest_indices(inference_spec.height, height).numpy().astype(np.int32)
-    weights = native_weights(InferenceGraph(network, spec, inference_spec))
+    weights = native_weights(as_stored(network), spec)
     return NativeNetwork(variant, inference_spec, network.classes, threads, weights,
-                         spec.temperature, columns, rows)
+                         spec.temperature)
 
 
 def check(model, inference_spec, image, predictions, share=1.0):
@@ -389,13 +384,13 @@ class TestBadInput:
                 NativeEngine(*model, InferenceSpec(size, 8), CONFIG)
 
     def test_a_network_that_does_not_fit_in_memory(self, model):
-        weights = native_weights(InferenceGraph(*model, SMALL))
+        weights = native_weights(as_stored(model[0]), model[1])
         with limited_memory(), pytest.raises(
                 BadInput, match='cannot segment 9000x9000 pixels: .*memory'):
             NativeNetwork(VARIANTS[0], InferenceSpec(9000, 9000), 11, 1, weights)
 
     def test_threads_that_cannot_be_started(self, model):
-        weights = native_weights(InferenceGraph(*model, SMALL))
+        weights = native_weights(as_stored(model[0]), model[1])
         with limited_memory(), pytest.raises(
                 BadInput, match='cannot segment .*: 300 threads cannot be started'):
             NativeNetwork(VARIANTS[0], SMALL, 11, 300, weights)

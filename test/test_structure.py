@@ -15,7 +15,8 @@ PACKAGE = ROOT / 'enet_ros'
 
 # Each layer may import itself and the layers above it in this list.
 LAYERS = [
-    ['errors', 'json_data', 'input_file', 'yaml_loader', 'yaml_data', 'logger'],
+    ['errors', 'json_data', 'input_file', 'yaml_loader', 'yaml_data', 'logger',
+     'packages'],
     ['paths'],
     ['labels', 'label_yaml', 'config', 'timing'],
     ['label_space'],

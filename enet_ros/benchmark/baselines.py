@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from enet_ros.benchmark.measure import Image, Labels, Run
 from enet_ros.engines.graph import replace_poolings
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.engines.onnx_graph import to_onnx, trace_to_onnx
+from enet_ros.engines.onnx_export import to_onnx, trace_to_onnx
 from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network

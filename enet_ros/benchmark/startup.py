@@ -113,15 +113,19 @@ def memory() -> tuple[float, float]:
 
 def _load(request: Request, width: int, height: int) -> 'Run':
     from enet_ros.models import checkpoint
+    from enet_ros.models.loading import OwnNetwork
+    from enet_ros.models.stored_network import as_module
 
-    network, spec = checkpoint.load(request['model'])
+    network: OwnNetwork
+    network, spec = checkpoint.read(request['model'])
     if request['architecture'] != spec.architecture:
         from enet_ros.benchmark.networks import random_network
         network, spec = random_network(request['architecture'], spec)
     name, threads = request['name'], request['threads']
     if name.startswith('plain'):
         from enet_ros.benchmark.baselines import plain_pytorch
-        return plain_pytorch(network, spec, width, height, threads, device=name.split()[-1])
+        return plain_pytorch(as_module(network), spec, width, height, threads,
+                             device=name.split()[-1])
 
     from enet_ros.benchmark.candidates import engine_settings
     from enet_ros.segmenter import Segmenter

@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,3 +209,20 @@ class ResizedFrames:
     def __getitem__(self, index: int, /) -> LabeledImage:
         image, labels = self.frames[index]
         return network_input(image, *self.size), scale_labels(labels, *self.size)
+
+
+class JoinedImages:
+    """The labeled images of several sequences, one sequence after another."""
+
+    def __init__(self, parts: Sequence[LabeledImages]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, index: int, /) -> LabeledImage:
+        for part in self.parts:
+            if index < len(part):
+                return part[index]
+            index -= len(part)
+        raise IndexError(index)

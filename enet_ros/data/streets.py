@@ -2,10 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import ConcatDataset
-from torch.utils.data import Dataset as TorchDataset
 
-from enet_ros.data.frames import Dataset, LabeledImage, LabeledImages, Splits
+from enet_ros.data.frames import Dataset, JoinedImages, LabeledImage, LabeledImages, Splits
 from enet_ros.labels import CAMVID
 from enet_ros.synthetic.street import SyntheticStreet
 
@@ -30,12 +28,12 @@ def training_streets(size: tuple[int, int], count: int) -> LabeledImages:
     ratio, and the network must learn that view too.
     """
     wide = count // 2
-    return ConcatDataset([
+    return JoinedImages([
         SyntheticFrames(*size, FIRST_TRAINING_SEED, count - wide),
         SyntheticFrames(*SIZE, FIRST_TRAINING_SEED + count, wide)])
 
 
-class SyntheticFrames(TorchDataset[LabeledImage]):
+class SyntheticFrames:
     """Rendered frames of synthetic streets with CamVid's classes: a few of each seed.
 
     width and height are in pixels; first_seed is the seed of the first street. camera_height and

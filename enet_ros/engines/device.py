@@ -1,4 +1,4 @@
-"""The devices of this machine: the choice for PyTorch, the GPU and the processor."""
+"""The devices of this machine: the GPU and the processor."""
 
 import ctypes
 import os
@@ -6,26 +6,9 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from enet_ros.packages import torch_is_installed
 
-from enet_ros.config import DEVICES
-from enet_ros.errors import BadInput
-
-
-def torch_device(name: str) -> torch.device:
-    """Return the PyTorch device for 'auto', 'cpu' or 'cuda'.
-
-    'auto' selects CUDA if this build of PyTorch sees a GPU. Raise BadInput for unknown names, and
-    if CUDA is requested but not available.
-    """
-    if name not in DEVICES:
-        raise BadInput(f'unknown device {name!r}; choose one of {", ".join(DEVICES)}')
-    if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    if name == 'cuda' and not torch.cuda.is_available():
-        raise BadInput('device cuda is requested, but this torch sees no CUDA GPU; install a '
-                       'CUDA build of torch and the NVIDIA driver, or choose device cpu')
-    return torch.device(name)
+AMD_DRIVER = Path('/dev/kfd')  # of AMD's GPUs, which builds of PyTorch for ROCm use
 
 
 def gpu_name() -> str:
@@ -41,6 +24,17 @@ def gpu_name() -> str:
     failed = (driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), 0)
               or driver.cuDeviceGetName(name, len(name), device))
     return '' if failed else name.value.decode()
+
+
+def torch_sees_gpu() -> bool:
+    """Return whether PyTorch is installed and can use a GPU.
+
+    PyTorch is not imported where there is no GPU.
+    """
+    if not torch_is_installed() or not (gpu_name() or AMD_DRIVER.exists()):
+        return False
+    import torch
+    return torch.cuda.is_available()
 
 
 def usable_cores() -> int:

@@ -1,6 +1,7 @@
 """The interface of inference engines, and the table of those that exist."""
 
 import ctypes
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from enet_ros.errors import BadInput
 from enet_ros.models.loading import AnyNetwork, AnySpec
 from enet_ros.models.onnx_network import OnnxNetwork
 from enet_ros.models.onnx_spec import OnnxSpec
+from enet_ros.packages import require_torch, torch_is_installed
 
 TENSORRT_LIBRARIES = 'libnvinfer.so.10', 'libnvinfer.so.8'  # the latter on JetPack 5
 
@@ -63,6 +65,16 @@ class EngineClass:
     precisions: tuple[str, ...] = ()
     onnx_precisions: tuple[str, ...] | None = None
 
+    @property
+    def exports_checkpoints(self) -> bool:
+        """Return whether it runs checkpoints after an export to ONNX, which needs PyTorch."""
+        return self.onnx_precisions is not None
+
+    def packages_for(self, network: AnyNetwork) -> tuple[str, ...]:
+        """Return the packages that it needs to run a network."""
+        exports = self.exports_checkpoints and not isinstance(network, OnnxNetwork)
+        return (*self.packages, 'torch') if exports else self.packages
+
     def precisions_for(self, network: AnyNetwork) -> tuple[str, ...]:
         """Return the precisions that are measured for a network."""
         return (self.onnx_precisions or () if isinstance(network, OnnxNetwork)
@@ -98,11 +110,14 @@ def build_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSp
             raise BadInput(f'engine {name} does not run ONNX networks, and the model is '
                            f'{network.path}; choose engine auto, openvino or onnxruntime')
         spec.check_size(inference_spec.width, inference_spec.height)
-    if missing := missing_packages(name):
+    if missing := _missing(engine_class.packages_for(network)):
         others = ', '.join(engines_for(network))
-        raise BadInput(f'engine {name} needs the package {" and ".join(missing)}; '
+        purpose = ' to run a checkpoint' if missing[-1] == 'torch' != name else ''
+        raise BadInput(f'engine {name} needs the package {" and ".join(missing)}{purpose}; '
                        f'pip install {" ".join(missing)}'
                        f'{others and ", or choose one of "}{others}')
+    if 'torch' in engine_class.packages:
+        require_torch(f'engine {name}')
     constructor = getattr(import_module(engine_class.module), engine_class.name)
     engine: Engine = constructor(network, spec, inference_spec, config)
     return engine
@@ -111,8 +126,9 @@ def build_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSp
 def engines_for(network: AnyNetwork) -> list[str]:
     """Return the names of the installed engines that run networks of its kind."""
     return [name for name in installed_engines()
-            if not isinstance(network, OnnxNetwork)
-            or ENGINE_CLASSES[name].onnx_precisions is not None]
+            if not _missing(ENGINE_CLASSES[name].packages_for(network))
+            and (not isinstance(network, OnnxNetwork)
+                 or ENGINE_CLASSES[name].onnx_precisions is not None)]
 
 
 def installed_engines() -> list[str]:
@@ -125,10 +141,16 @@ def installed_engines() -> list[str]:
 
 def missing_packages(name: str) -> list[str]:
     """Return the packages that an engine needs and that are not installed."""
-    return [package for package in ENGINE_CLASSES[name].packages if not _is_installed(package)]
+    return _missing(ENGINE_CLASSES[name].packages)
+
+
+def _missing(packages: Iterable[str]) -> list[str]:
+    return [package for package in packages if not _is_installed(package)]
 
 
 def _is_installed(package: str) -> bool:
+    if package == 'torch':
+        return torch_is_installed()
     # A package's build for GPUs is imported by the name of its build for CPUs.
     return find_spec(package.removesuffix('-gpu')) is not None
 

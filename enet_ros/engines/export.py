@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.engines.onnx_graph import INPUT, to_onnx
+from enet_ros.engines.onnx_export import INPUT, to_onnx
 from enet_ros.engines.street_image import street_image
 from enet_ros.errors import BadInput
 from enet_ros.models import checkpoint

@@ -8,8 +8,6 @@ of a network that ends with a 2x2 transposed convolution runs at half the resolu
 import copy
 from typing import Any, TypeVar
 
-import cv2
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -55,10 +53,9 @@ class InferenceGraph(nn.Module):
         if self.in_phases:
             assert isinstance(network.output, nn.ConvTranspose2d)
             self.network.output = _as_phases(network.output)
-        if inference_spec.resizes and inference_spec.filter == 'nearest':
-            width, height = inference_spec.output_size
-            self.register_buffer('columns', nearest_indices(inference_spec.width, width))
-            self.register_buffer('rows', nearest_indices(inference_spec.height, height))
+        if nearest := inference_spec.nearest_columns_and_rows():
+            for name, indices in zip(('columns', 'rows'), nearest):
+                self.register_buffer(name, torch.from_numpy(indices))
 
     def with_confidence(self, confidence: bool) -> 'InferenceGraph':
         """Return this graph with or without the confidence output; both share the weights."""
@@ -112,16 +109,6 @@ class InferenceGraph(nn.Module):
             plane = plane[:, :, :spec.height, :spec.width]  # without the padding
         plane = plane[:, 0].to(torch.uint8)
         return plane[:, self.rows][:, :, self.columns] if spec.resizes else plane
-
-
-def nearest_indices(size: int, output_size: int) -> torch.Tensor:
-    """Return the index of the input pixel for each output pixel along one axis.
-
-    OpenCV computes them, so that results are equal to those of cv2.resize.
-    """
-    indices = np.arange(size, dtype=np.float32)[None]
-    resized = cv2.resize(indices, (output_size, 1), interpolation=cv2.INTER_NEAREST_EXACT)
-    return torch.from_numpy(resized[0].astype(np.int64))
 
 
 def fold_batch_norms(network: AnyModule) -> AnyModule:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,9 +44,29 @@ class InferenceSpec:
         """Return whether the output size differs from the input size."""
         return self.output_size != (self.width, self.height)
 
+    def nearest_columns_and_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Return the column and row of the input for those of the output.
+
+        None if the filter is not 'nearest', or if the sizes are equal.
+        """
+        if not self.resizes or self.filter != 'nearest':
+            return None
+        width, height = self.output_size
+        return nearest_indices(self.width, width), nearest_indices(self.height, height)
+
     def check_image(self, image: NDArray[Any]) -> None:
         """Raise BadInput if an image is not uint8 (height, width, 3)."""
         if image.shape != (self.height, self.width, 3) or image.dtype != np.uint8:
             raise BadInput(f'image is {image.dtype} of shape {image.shape}, but the engine was '
                            f'built for uint8 {self.width}x{self.height}; resize the image or '
                            'build another engine')
+
+
+def nearest_indices(size: int, output_size: int) -> NDArray[np.int64]:
+    """Return the index of the input pixel for each output pixel along one axis.
+
+    OpenCV computes them, so that results are equal to those of cv2.resize.
+    """
+    indices = np.arange(size, dtype=np.float32)[None]
+    resized = cv2.resize(indices, (output_size, 1), interpolation=cv2.INTER_NEAREST_EXACT)
+    return resized[0].astype(np.int64)

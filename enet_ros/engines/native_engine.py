@@ -5,20 +5,25 @@ from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
 from enet_ros.engines.device import usable_cores
-from enet_ros.engines.graph import InferenceGraph, nearest_indices
 from enet_ros.engines.inference_spec import InferenceSpec
-from enet_ros.engines.native_library import NativeNetwork, load_library, variants
-from enet_ros.engines.native_weights import check_layout, native_weights
+from enet_ros.engines.native_library import (
+    NativeNetwork,
+    load_library,
+    precision_of,
+    variants,
+)
+from enet_ros.engines.native_weights import native_weights, supported_layers
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
 from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models.loading import OwnNetwork
+from enet_ros.models.stored_network import as_stored
 
 FLOAT16_MAX = 65504
 
 
 class NativeEngine:
-    """ENet in the authors' layout, from weights that the inference graph has folded.
+    """ENet in the authors' layout, from the weights of a checkpoint, without PyTorch.
 
     Precision 'auto' is that of the fastest variant: float16 on processors with float16
     arithmetic, else float32.
@@ -33,24 +38,20 @@ class NativeEngine:
     Attributes: `variant` and `threads` in use.
     """
 
-    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+    def __init__(self, network: OwnNetwork, spec: ModelSpec, inference_spec: InferenceSpec,
                  config: ModelConfig, variant: str = '') -> None:
         if config.device == 'cuda':
             raise BadInput('engine native runs on CPUs, and device cuda is requested; choose '
                            'device cpu, or engine torch or tensorrt')
-        check_layout(network)
+        stored = as_stored(network)
+        supported_layers(stored)
         load_library()
-        weights = native_weights(InferenceGraph(network, spec, inference_spec))
+        weights = native_weights(stored, spec)
         self.variant = variant or _fastest_variant(config.precision, weights)
         self.threads = _threads(config.threads)
-        columns = rows = None
-        if inference_spec.resizes and inference_spec.filter == 'nearest':
-            width, height = inference_spec.output_size
-            columns = nearest_indices(inference_spec.width, width).numpy().astype(np.int32)
-            rows = nearest_indices(inference_spec.height, height).numpy().astype(np.int32)
-        self._network = NativeNetwork(self.variant, inference_spec, network.classes, self.threads,
-                                      weights, spec.temperature, columns, rows)
-        self.name = f'native cpu {_precision(self.variant)}'
+        self._network = NativeNetwork(self.variant, inference_spec, stored.classes, self.threads,
+                                      weights, spec.temperature)
+        self.name = f'native cpu {precision_of(self.variant)}'
         self.inference_spec = inference_spec
         logger.info('engine native: instruction set %s, %d threads, %.1f MB', self.variant,
                     self.threads, self._network.memory / 1e6)
@@ -61,16 +62,12 @@ class NativeEngine:
         return self._network.run(image, confidence)
 
 
-def _precision(variant: str) -> str:
-    return 'float16' if variant.endswith('_fp16') else 'float32'
-
-
 def _fastest_variant(precision: str, weights: NDArray[np.float32]) -> str:
     """Return the fastest variant of a precision; raise BadInput if there is none."""
     fits = np.abs(weights).max() <= FLOAT16_MAX
     found = [variant for variant in variants()
-             if precision in ('auto', _precision(variant))
-             and (fits or _precision(variant) == 'float32')]
+             if precision in ('auto', precision_of(variant))
+             and (fits or precision_of(variant) == 'float32')]
     if found:
         return found[0]
     if precision == 'float16' and not fits:

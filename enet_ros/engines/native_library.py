@@ -90,12 +90,18 @@ def _check_file(path: Path) -> None:
 
 
 def variants() -> list[str]:
-    """Return the instruction sets that the library and this processor have, fastest first.
-
-    Those whose names end in '_fp16' compute in float16, the others in float32.
-    """
+    """Return the instruction sets that the library and this processor have, fastest first."""
     names: bytes = load_library().enet_variants()
     return [name for name in names.decode().split(',') if name]
+
+
+def precisions() -> set[str]:
+    """Return the precisions in which the library computes on this processor."""
+    return {precision_of(variant) for variant in variants()}
+
+
+def precision_of(variant: str) -> str:
+    return 'float16' if variant.endswith('_fp16') else 'float32'
 
 
 class NativeNetwork:
@@ -105,16 +111,12 @@ class NativeNetwork:
     weights: float32, as `native_weights` returns them.
     temperature: divides the logits before the softmax that gives the confidence.
     threads: number of threads that work on an image.
-    columns, rows: for each column and row of the predictions the one of the image that it takes,
-        int32; None if `inference_spec` does not resize or interpolates.
 
     Raise BadInput if the library refuses the arguments or memory does not suffice.
     """
 
     def __init__(self, variant: str, inference_spec: InferenceSpec, classes: int, threads: int,
-                 weights: NDArray[np.float32], temperature: float = 1.0,
-                 columns: NDArray[np.int32] | None = None, rows: NDArray[np.int32] | None = None
-                 ) -> None:
+                 weights: NDArray[np.float32], temperature: float = 1.0) -> None:
         width, height = inference_spec.width, inference_spec.height
         output_width, output_height = inference_spec.output_size
         if max(width, height, output_width, output_height) > LARGEST_SIZE:
@@ -125,6 +127,9 @@ class NativeNetwork:
         bilinear = inference_spec.resizes and inference_spec.filter == 'linear'
         spec = _Spec(width, height, output_width, output_height, classes, threads, bilinear,
                      temperature)
+        nearest = inference_spec.nearest_columns_and_rows() or (None, None)
+        columns, rows = (None if indices is None else indices.astype(np.int32)
+                         for indices in nearest)
         message = ctypes.create_string_buffer(256)
         self._handle = self._library.enet_create(
             variant.encode(), ctypes.byref(spec), weights.ctypes.data, weights.size,

@@ -1,123 +1,150 @@
 """The weights of a network in the order in which the native engine reads them."""
 
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from enet_ros.engines.graph import InferenceGraph
 from enet_ros.errors import BadInput
-from enet_ros.models.network import Network
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.enet_layers import IMAGE_CHANNELS, Block, ENetLayers, InitialBlock
+from enet_ros.models.layers import Activation, Conv, Norm
+from enet_ros.models.stored_network import StoredNetwork
+from enet_ros.packages import torch_is_installed
 
 # The options of a network's layout that the native engine depends on, with the values it supports.
 LAYOUT = {'initial_pool': 2, 'quarter_of': 'output', 'pair_activation': False,
           'expansion_activation': False, 'decoder_activation': 'relu', 'upsampling_kernel': 3,
           'output_kernel': 2}
-POOLED = 3  # channels of the initial block that come from max pooling
+POOLED = IMAGE_CHANNELS  # channels of the initial block that come from max pooling
+
+Array = NDArray[np.float64]
 
 
-def check_layout(network: Network) -> None:
-    """Raise BadInput if the native engine does not support a network."""
-    options = vars(network.layout) if network.layout else {}
-    if not LAYOUT.keys() <= options.keys():
-        raise BadInput(f'engine native does not support {type(network).__name__}; choose engine '
-                       'openvino or torch, or a model with the architecture enet')
+def supported_layers(network: StoredNetwork) -> ENetLayers:
+    """Return the layers of a network; raise BadInput if the native engine does not support it."""
+    remedy = ('choose engine openvino or torch' if torch_is_installed() else
+              'pip install torch, which all other engines need for checkpoints')
+    layers = network.layers
+    if layers is None:
+        raise BadInput(f'engine native does not support {network.title}; {remedy}, or use '
+                       'a model with the architecture enet')
     for name, value in LAYOUT.items():
-        if options[name] != value:
+        found = getattr(layers.layout, name)
+        if found != value:
             raise BadInput(f'engine native supports only {name} {value!r}, and the model has '
-                           f'{options[name]!r}; choose engine openvino or torch')
+                           f'{found!r}; {remedy}')
+    network.require_shapes(layers.shapes())
+    return layers
 
 
-def native_weights(graph: InferenceGraph) -> NDArray[np.float32]:
-    """Return the weights of an inference graph as one float32 array.
+def native_weights(network: StoredNetwork, spec: ModelSpec) -> NDArray[np.float32]:
+    """Return normalization and weights as one array, batch normalizations folded in float64.
 
-    native/enet.hpp has the order. Raise BadInput if `check_layout` does, or if a weight is NaN
-    or infinite.
+    native/enet.hpp has the order. Raise BadInput if `supported_layers` does, or if a weight is
+    NaN or infinite.
     """
-    check_layout(graph.network)
-    with torch.inference_mode():
-        tensors = [tensor.float().flatten() for tensor in _tensors(graph)]
-        weights: NDArray[np.float32] = torch.cat(tensors).numpy()
+    layers = supported_layers(network)
+    with np.errstate(all='ignore'):
+        parts = [np.ravel(part) for part in _parts(layers, _Weights(network), spec)]
+        weights = np.concatenate(parts).astype(np.float32)
     if not np.isfinite(weights).all():
         raise BadInput('the model has weights that are NaN or infinite; train it again, or use '
                        'an earlier checkpoint')
     return weights
 
 
-def _tensors(graph: InferenceGraph) -> Iterator[Tensor]:
-    initial, *blocks, output = graph.network.stages()
-    yield graph.shift
-    yield graph.scale
-    yield from _initial_block(initial.module)
-    for block in blocks:
-        yield from _block(block.module)
-    yield from _output(output.module)
+class _Affine(NamedTuple):
+    """A batch normalization as the factor and the term of each channel, (channels,)."""
+
+    factor: Array
+    term: Array
 
 
-def _initial_block(block: nn.Module) -> Iterator[Tensor]:
+class _Weights:
+    """The weights of a network in float64."""
+
+    def __init__(self, network: StoredNetwork) -> None:
+        self._arrays = network.weights
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[name].astype(np.float64)
+
+    def taps(self, name: str, conv: Conv) -> Array:
+        """Return the weights of a convolution, (ky, kx, in, out)."""
+        axes = (2, 3, 0, 1) if conv.transposed else (2, 3, 1, 0)
+        return self[f'{name}.weight'].transpose(axes)
+
+    def bias(self, name: str, conv: Conv) -> Array:
+        return self[f'{name}.bias'] if conv.bias else np.zeros(conv.outputs)
+
+    def affine(self, name: str, norm: Norm) -> _Affine:
+        factor = self[f'{name}.weight'] / np.sqrt(self[f'{name}.running_var'] + norm.epsilon)
+        return _Affine(factor, self[f'{name}.bias'] - self[f'{name}.running_mean'] * factor)
+
+    def slopes(self, name: str, activation: Activation) -> Array:
+        """Return the slope of each channel for negative numbers."""
+        if activation.kind == 'relu':
+            return np.zeros(activation.channels)
+        return np.broadcast_to(self[f'{name}.weight'], activation.channels)
+
+
+def _parts(layers: ENetLayers, weights: _Weights, spec: ModelSpec) -> Iterator[NDArray[Any]]:
+    # In bytes: (byte / 255 - mean) / std = (byte - shift) * scale.
+    yield 255 * np.array(spec.mean)
+    yield 1 / (255 * np.array(spec.std))
+    yield from _initial_block(layers.initial, weights)
+    for block in layers.blocks:
+        yield from _block(block, weights)
+    yield from _output(layers.output, weights)
+
+
+def _initial_block(block: InitialBlock, weights: _Weights) -> Iterator[Array]:
     """Yield convolution, bias, factors of the pooled channels, and slopes.
 
-    The normalization follows the concatenation of both, so that `graph` does not fold it.
+    The normalization follows the concatenation of both.
     """
-    conv, norm = block.get_submodule('conv'), block.get_submodule('norm')
-    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-    assert norm.running_var is not None and norm.running_mean is not None
-    factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-    bias = norm.bias - norm.running_mean * factor
-    bias[:-POOLED] += _bias(conv) * factor[:-POOLED]
-    weight = conv.weight * factor[:-POOLED].view(-1, 1, 1, 1)
-    pooled = torch.zeros(POOLED, *weight.shape[1:])
-    yield _taps(torch.cat([weight, pooled]))
+    norm = weights.affine('initial.norm', block.norm)
+    taps = weights.taps('initial.conv', block.conv) * norm.factor[:-POOLED]
+    bias = norm.term.copy()
+    bias[:-POOLED] += weights.bias('initial.conv', block.conv) * norm.factor[:-POOLED]
+    yield np.concatenate([taps, np.zeros((*taps.shape[:3], POOLED))], axis=3)
     yield bias
-    yield torch.cat([torch.zeros(conv.out_channels), factor[-POOLED:]])
-    yield _slopes(block.get_submodule('activation'), norm.num_features)
+    yield np.concatenate([np.zeros(block.conv.outputs), norm.factor[-POOLED:]])
+    yield weights.slopes('initial.activation', block.activation)
 
 
-def _block(block: nn.Module) -> Iterator[Tensor]:
+def _block(block: Block, weights: _Weights) -> Iterator[Array]:
     """Yield projection, main convolutions and expansion of a block, and its shortcut's weights."""
-    layers = list(block.get_submodule('extension').children())
-    projection, *main, expansion = (
-        layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)))
-    activations = [layer for layer in layers if isinstance(layer, (nn.ReLU, nn.PReLU))]
-    for convs, activation in (([projection], activations[0]), (main, activations[1]),
-                              ([expansion], block.get_submodule('activation'))):
-        for conv in convs:
-            yield _taps(_out_in(conv))
-        yield _bias(convs[-1])
-        yield _slopes(activation, convs[-1].out_channels)
-    if 'shortcut' in dict(block.named_children()):
-        shortcut, *_ = block.get_submodule('shortcut').children()
-        assert isinstance(shortcut, nn.Conv2d)
-        yield _taps(shortcut.weight)
-        yield _bias(shortcut)
+    named = [(f'{block.name}.extension.{index}', layer)
+             for index, layer in enumerate(block.extension)]
+    activations = iter([*((name, layer) for name, layer in named if isinstance(layer, Activation)),
+                        (f'{block.name}.activation', block.activation)])
+    for (name, conv), (next_name, following) in zip(named, named[1:]):
+        if not isinstance(conv, Conv):
+            continue
+        if isinstance(following, Norm):
+            yield from _folded(weights, name, conv, next_name, following)
+            yield weights.slopes(*next(activations))
+        else:  # the first one of an asymmetric pair has neither bias nor normalization
+            yield weights.taps(name, conv)
+    if block.shortcut:
+        conv, norm = block.shortcut
+        assert isinstance(conv, Conv) and isinstance(norm, Norm)
+        yield from _folded(weights, f'{block.name}.shortcut.0', conv, f'{block.name}.shortcut.1',
+                           norm)
 
 
-def _output(conv: nn.Module) -> Iterator[Tensor]:
-    """Yield the last layer, which the graph holds as a 1x1 convolution to four phases."""
-    assert isinstance(conv, nn.Conv2d)
-    classes = conv.out_channels // 4
-    yield conv.weight.view(4, classes, conv.in_channels).transpose(1, 2)  # (phase, in, class)
-    yield _bias(conv)[:classes]
+def _folded(weights: _Weights, conv_name: str, conv: Conv, norm_name: str, norm: Norm
+            ) -> Iterator[Array]:
+    """Yield the weights and the bias of a convolution that a normalization follows."""
+    affine = weights.affine(norm_name, norm)
+    yield weights.taps(conv_name, conv) * affine.factor
+    yield weights.bias(conv_name, conv) * affine.factor + affine.term
 
 
-def _out_in(conv: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
-    """Return the weights of a convolution, (out, in, ky, kx)."""
-    return conv.weight.transpose(0, 1) if isinstance(conv, nn.ConvTranspose2d) else conv.weight
-
-
-def _taps(weight: Tensor) -> Tensor:
-    """(out, in, ky, kx) -> (ky, kx, in, out)."""
-    return weight.permute(2, 3, 1, 0)
-
-
-def _bias(conv: nn.Conv2d | nn.ConvTranspose2d) -> Tensor:
-    return torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
-
-
-def _slopes(activation: nn.Module, channels: int) -> Tensor:
-    """Return the slope of each channel for negative numbers."""
-    if isinstance(activation, nn.PReLU):
-        return activation.weight.expand(channels)
-    return torch.zeros(channels)
+def _output(conv: Conv, weights: _Weights) -> Iterator[Array]:
+    """Yield the last layer, (ky, kx, in, class), and its bias."""
+    yield weights.taps('output', conv)
+    yield weights.bias('output', conv)

@@ -1,112 +1,47 @@
-"""Export of the inference graph to ONNX, with operators that every runtime supports."""
+"""The ONNX graphs that engines run, their outputs, and the digests by which they are stored."""
 
 import hashlib
-import tempfile
-import threading
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from enet_ros.engines import graph, onnx_network_graph, onnx_nodes
 from enet_ros.engines.cache import load_or_build
-from enet_ros.engines.graph import InferenceGraph
 from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.engines.onnx_network_graph import check_values, network_graph
-from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.loading import AnyNetwork, AnySpec
-from enet_ros.models.network import Network
 from enet_ros.models.onnx_network import OnnxNetwork
 from enet_ros.models.onnx_spec import OnnxSpec
+from enet_ros.models.stored_network import as_module, as_stored
+from enet_ros.packages import package_version, require_torch
 
-OPSET = 17
-INPUT, OUTPUTS = 'image', ('labels', 'confidence')
-
-_exporting = threading.Lock()  # PyTorch's exporter keeps its state in the process
-
-
-def to_onnx(network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
-            confidence: bool = False, dynamic: bool = False) -> bytes:
-    """Return an ONNX file: image uint8 (1, H, W, 3) RGB -> labels uint8 (1, h, w).
-
-    With `confidence` there is a second output, uint8 (1, h, w). A dynamic graph takes any H and W
-    that are multiples of the network's stride, and its outputs have that size. Raise BadInput if
-    the package onnx is missing or a dynamic graph cannot have these sizes.
-    """
-    stride = network.stride
-    if dynamic and (inference_spec.resizes or inference_spec.width % stride
-                    or inference_spec.height % stride):
-        raise BadInput('the outputs of a dynamic graph have the size of its image, a multiple of '
-                       f'{stride} pixels; choose such a width and height, and no output size')
-    inference_graph = InferenceGraph(network, spec, inference_spec, confidence)
-    image = torch.zeros(1, inference_spec.height, inference_spec.width, 3, dtype=torch.uint8)
-    return trace_to_onnx(_FloatInside(inference_graph), image, INPUT,
-                         OUTPUTS if confidence else OUTPUTS[:1], dynamic)
-
-
-def trace_to_onnx(module: torch.nn.Module, image: torch.Tensor, input_name: str,
-                  output_names: Sequence[str], dynamic: bool = False) -> bytes:
-    """Return a module as an ONNX file, traced with one input.
-
-    With `dynamic`, the axes 1 and 2 of input and outputs may have any size. Raise BadInput if the
-    package onnx is missing.
-    """
-    if not find_spec('onnx'):
-        raise BadInput('the export to ONNX needs the package onnx; pip install onnx')
-    axes = {name: {1: 'height', 2: 'width'} for name in (input_name, *output_names)}
-    with (_exporting, _temporary_files(), warnings.catch_warnings(), torch.inference_mode(),
-          tempfile.TemporaryDirectory() as folder):
-        # PyTorch deprecates this exporter in favor of one that lacks some of these operators.
-        # It also warns that sizes become constants, which is intended.
-        warnings.simplefilter('ignore')
-        file = Path(folder, 'graph.onnx')
-        torch.onnx.export(module, (image,), str(file), dynamo=False, opset_version=OPSET,
-                          input_names=[input_name], output_names=list(output_names),
-                          dynamic_axes=axes if dynamic else None)
-        return file.read_bytes()
-
-
-@contextmanager
-def _temporary_files() -> Iterator[None]:
-    """Raise BadInput for an OSError in the with statement."""
-    try:
-        yield
-    except OSError as error:
-        raise BadInput(f'cannot write a temporary file: {error.strerror}; free space in '
-                       f'{tempfile.gettempdir()}, or set TMPDIR') from error
-
-
-class _FloatInside(torch.nn.Module):
-    """An inference graph without bytes inside: TensorRT allows them only at a graph's ends."""
-
-    def __init__(self, inference_graph: InferenceGraph) -> None:
-        super().__init__()
-        self.inference_graph = inference_graph
-
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return self.inference_graph(image.float())
+# The modules that determine a graph, besides those of the models.
+SOURCES = ('onnx_graph', 'onnx_export', 'graph', 'inference_spec', 'onnx_network_graph',
+           'onnx_nodes')
 
 
 def cached_onnx(folder: Path | None, network: AnyNetwork, spec: AnySpec,
                 inference_spec: InferenceSpec, confidence: bool = False) -> bytes:
     """Return the ONNX file that an engine runs, whose outputs `read_outputs` reads.
 
-    It is the result of `to_onnx`, stored in a cache folder, or of `network_graph`.
+    It is the result of `to_onnx`, stored in a cache folder, or of `network_graph`. Raise BadInput
+    if a checkpoint must be exported and PyTorch is missing.
     """
     if isinstance(network, OnnxNetwork):
         assert isinstance(spec, OnnxSpec)
         return network_graph(network, spec, inference_spec, confidence)
     assert isinstance(spec, ModelSpec)
+
+    def export() -> bytes:
+        require_torch('the export of a checkpoint to ONNX')
+        from enet_ros.engines.onnx_export import to_onnx
+        return to_onnx(as_module(network), spec, inference_spec, confidence)
+
     name = f'{graph_digest(network, spec, inference_spec, confidence)}.onnx'
-    return load_or_build(folder, name,
-                         lambda: to_onnx(network, spec, inference_spec, confidence))
+    return load_or_build(folder, name, export)
 
 
 def read_outputs(network: AnyNetwork, spec: AnySpec, outputs: Sequence[NDArray[Any]],
@@ -132,11 +67,11 @@ def graph_digest(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSp
 
     more: what else the digest is to depend on.
     """
-    sha256 = hashlib.sha256(repr((torch.__version__, OPSET, network_digest(network, spec),
+    sha256 = hashlib.sha256(repr((package_version('torch'), network_digest(network, spec),
                                   spec.temperature, inference_spec, more)).encode())
-    models = Path(__file__).parents[1] / 'models'
-    for source in (Path(__file__), Path(graph.__file__), Path(onnx_network_graph.__file__),
-                   Path(onnx_nodes.__file__), *sorted(models.glob('*.py'))):
+    package = Path(__file__).parents[1]
+    for source in (*(package / 'engines' / f'{name}.py' for name in SOURCES),
+                   *sorted((package / 'models').glob('*.py'))):
         sha256.update(source.read_bytes())
     return sha256.hexdigest()[:24]
 
@@ -146,9 +81,5 @@ def network_digest(network: AnyNetwork, spec: AnySpec) -> str:
     if isinstance(network, OnnxNetwork):
         return hashlib.sha256(repr((network.digest, spec)).encode()).hexdigest()
     assert isinstance(spec, ModelSpec)
-    sha256 = hashlib.sha256(repr((spec.architecture, spec.architecture_options, spec.mean,
-                                  spec.std)).encode())
-    for name, value in network.state_dict().items():
-        sha256.update(name.encode())
-        sha256.update(value.numpy().tobytes())
-    return sha256.hexdigest()
+    return hashlib.sha256(repr((as_stored(network).digest, spec.mean, spec.std)).encode()
+                          ).hexdigest()

@@ -1,6 +1,6 @@
 """The inference graph around an ONNX network: from the image's bytes to class ids.
 
-It has the input and the outputs of the graph that `onnx_graph` exports, with the operators of the
+It has the input and the outputs of the graph that `onnx_export` makes, with the operators of the
 network's own ONNX version, and one more output: values that tell whether predictions are valid.
 """
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from enet_ros.engines.graph import nearest_indices
-from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.inference_spec import InferenceSpec, nearest_indices
 from enet_ros.engines.onnx_nodes import OnnxNodes
 from enet_ros.engines.onnx_types import Shape, network_inputs, shape_text, type_and_shape
 from enet_ros.errors import BadInput, one_line
@@ -263,7 +262,7 @@ class _GraphAround:
         for axis, (size, output_size) in enumerate(zip(*sizes), start=2):
             assert size is not None
             if size != output_size:
-                indices = nearest_indices(size, output_size).numpy()
+                indices = nearest_indices(size, output_size)
                 plane = self.nodes.add('Gather', plane, self.nodes.constant(indices, np.int64),
                                        axis=axis)
         return plane

@@ -2,18 +2,17 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
-from enet_ros.engines.device import gpu_name
+from enet_ros.engines.device import gpu_name, torch_sees_gpu
 from enet_ros.engines.engine import (
     ENGINE_CLASSES,
     Engine,
@@ -25,6 +24,8 @@ from enet_ros.engines.engine import (
     tensorrt_is_usable,
 )
 from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.native_library import precisions as native_precisions
+from enet_ros.engines.native_weights import supported_layers
 from enet_ros.engines.onnx_graph import network_digest
 from enet_ros.engines.street_image import street_image
 from enet_ros.engines.tuning import SLOW_FACTOR, TIMED_RUNS, Setting, Tuning, measure
@@ -33,8 +34,11 @@ from enet_ros.errors import BadInput
 from enet_ros.logger import logger
 from enet_ros.models.loading import AnyNetwork, AnySpec
 from enet_ros.models.onnx_network import OnnxNetwork
+from enet_ros.models.stored_network import as_stored
+from enet_ros.packages import torch_is_installed
 
 TUNE_RUNS = 20  # timed runs of each engine if the user asks for the measurement
+NATIVE_ONLY = 'without the package torch, engine native is the only one that runs checkpoints'
 Clock = Callable[[], float]  # returns seconds
 
 
@@ -62,6 +66,9 @@ def select_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceS
     """
     name, reason = _engine_for_device(config, network)
     config = replace(config, engine=name)
+    if name == 'auto' and _needs_native(network):
+        _require_native(network)
+        reason += f'; {NATIVE_ONLY}'
     if open_settings(config, network):
         selected = _select_measured(network, spec, inference_spec, config, reason, clock)
     else:
@@ -99,11 +106,14 @@ def tune(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec, conf
     Arguments are those of `select_engine` and `measure`. Raise BadInput if nothing is open.
     """
     settings = open_settings(config, network)
+    if not settings and _needs_native(network):
+        raise BadInput(f'{NATIVE_ONLY}, so there is nothing to measure; pip install torch')
     if not settings:
         raise BadInput(f'engine {config.engine} and precision {config.precision} leave nothing to '
                        'measure; choose engine and precision auto, and install openvino and onnx')
     image = street_image(inference_spec.width, inference_spec.height)
-    expected = _float32_labels(network, spec, inference_spec, image)
+    reference = ['native'] if config.engine == 'native' else float32_engines(network)
+    expected = _float32_labels(reference, network, spec, inference_spec, image)
     builders = {setting: partial(build_engine, network, spec, inference_spec,
                                  replace(config, **setting._asdict())) for setting in settings}
     tuning, engines = measure(builders, image, expected, clock, runs, slow_factor)
@@ -117,21 +127,30 @@ def open_settings(config: ModelConfig, network: AnyNetwork) -> list[Setting]:
     """Return the settings among which a measurement on the CPU decides, if any.
 
     They are those of the installed engines for the network if the engine is 'auto', and all
-    precisions of an engine that has several if the precision is 'auto'.
+    precisions of an engine that has several here if the precision is 'auto'.
     """
     if 'auto' not in (config.engine, config.precision):
         return []
     names = engines_for(network) if config.engine == 'auto' else [config.engine]
     settings = [Setting(name, precision) for name in names
                 for precision in ENGINE_CLASSES[name].precisions_for(network)
-                if config.precision in ('auto', precision)]
-    return [] if settings == [Setting(_last_resort(network), 'float32')] else settings
+                if config.precision in ('auto', precision) and _may_run(name, precision)]
+    is_only_choice = len(settings) == 1 and config.engine != 'auto'
+    is_last_resort = settings == [Setting(_last_resort(network), 'float32')]
+    return [] if is_only_choice or is_last_resort else settings
 
 
-def _float32_labels(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
-                    image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the labels of an image, uint8 (h, w), that others are compared with."""
-    names = float32_engines(network)
+def _may_run(name: str, precision: str) -> bool:
+    """Return whether an engine may have a precision here; some know only when they are built."""
+    try:
+        return name != 'native' or precision in native_precisions()
+    except BadInput:
+        return True  # building it gives the reason
+
+
+def _float32_labels(names: Sequence[str], network: AnyNetwork, spec: AnySpec,
+                    inference_spec: InferenceSpec, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the labels of an image, uint8 (h, w), of the first of these engines that runs."""
     for name in names:
         config = ModelConfig(engine=name, device='cpu', precision='float32')
         try:
@@ -146,7 +165,7 @@ def _float32_labels(network: AnyNetwork, spec: AnySpec, inference_spec: Inferenc
 def float32_engines(network: AnyNetwork) -> list[str]:
     """Return the engines that run networks of its kind in float32 on every machine."""
     if not isinstance(network, OnnxNetwork):
-        return ['torch']
+        return ['native' if _needs_native(network) else 'torch']
     return [name for name in ('openvino', 'onnxruntime') if name in engines_for(network)] or [
         'onnxruntime']
 
@@ -156,17 +175,32 @@ def _last_resort(network: AnyNetwork) -> str:
     return float32_engines(network)[-1]
 
 
+def _needs_native(network: AnyNetwork) -> bool:
+    """Return whether no other engine can run a network, because PyTorch is missing."""
+    return not isinstance(network, OnnxNetwork) and not torch_is_installed()
+
+
+def _require_native(network: AnyNetwork) -> None:
+    """Raise BadInput if the engine native does not run a network."""
+    assert not isinstance(network, OnnxNetwork)
+    if 'native' not in installed_engines():
+        raise BadInput(f'{NATIVE_ONLY}, and it is not built; pip install torch, or reinstall the '
+                       'package where CMake finds a C++ compiler')
+    supported_layers(as_stored(network))
+
+
 def _engine_for_device(config: ModelConfig, network: AnyNetwork) -> tuple[str, str]:
     """Return the engine's name, which is 'auto' if a measurement decides, and the reason."""
     if config.engine != 'auto':
         return config.engine, 'requested'
     if config.device != 'cpu':
-        if torch.cuda.is_available() and not isinstance(network, OnnxNetwork):
+        if not isinstance(network, OnnxNetwork) and torch_sees_gpu():
             return 'torch', 'this torch sees a CUDA GPU'
-        if tensorrt_is_usable():
-            return 'tensorrt', 'ONNX Runtime has TensorRT'
-        if has_provider('CUDA'):
-            return 'onnxruntime', 'ONNX Runtime has CUDA, and this torch sees no CUDA GPU'
+        if not _needs_native(network):
+            if tensorrt_is_usable():
+                return 'tensorrt', 'ONNX Runtime has TensorRT'
+            if has_provider('CUDA'):
+                return 'onnxruntime', 'ONNX Runtime has CUDA'
         if config.device == 'cuda':
             return _last_resort(network), 'no other installed runtime has CUDA'
     if config.device == 'cpu':
@@ -198,6 +232,8 @@ def _file(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSpec,
 
 def _log_faster_engines(selected: str, network: AnyNetwork) -> None:
     """Log which engines are usually faster than the selected one and not installed."""
+    if _needs_native(network):
+        return
     remedies = []
     if 'native' not in installed_engines() and not isinstance(network, OnnxNetwork):
         remedies.append('native (reinstall the package where CMake finds a C++ compiler)')

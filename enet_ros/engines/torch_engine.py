@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from enet_ros.config import ModelConfig
 from enet_ros.engines.cache import cache_folder
 from enet_ros.engines.compiler import CompiledModule, require_compiler
-from enet_ros.engines.device import torch_device
 from enet_ros.engines.graph import InferenceGraph
 from enet_ros.engines.inference_spec import InferenceSpec
+from enet_ros.engines.torch_device import torch_device
 from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
-from enet_ros.models.network import Network
+from enet_ros.models.loading import OwnNetwork
+from enet_ros.models.stored_network import as_module
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
@@ -39,7 +40,7 @@ class TorchEngine:
     config: device, precision, threads, compile and cache_folder are used.
     """
 
-    def __init__(self, network: Network, spec: ModelSpec, inference_spec: InferenceSpec,
+    def __init__(self, network: OwnNetwork, spec: ModelSpec, inference_spec: InferenceSpec,
                  config: ModelConfig) -> None:
         device = torch_device(config.device)
         on_gpu = device.type == 'cuda'
@@ -53,7 +54,7 @@ class TorchEngine:
             torch.set_num_threads(config.threads)
         if config.compile:
             require_compiler()
-        graph = InferenceGraph(network, spec, inference_spec)
+        graph = InferenceGraph(as_module(network), spec, inference_spec)
         # PyTorch's annotations lack memory_format.
         graph.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         graph.network.to(DTYPES[precision])

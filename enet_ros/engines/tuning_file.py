@@ -2,11 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from enet_ros import __version__
 from enet_ros.engines.device import processor, usable_cores
@@ -15,6 +12,7 @@ from enet_ros.engines.tuning import Measurement, Setting, Tuning
 from enet_ros.errors import BadInput
 from enet_ros.json_data import json_text, parse_json
 from enet_ros.logger import logger
+from enet_ros.packages import package_version
 from enet_ros.paths import write_atomically
 
 
@@ -24,8 +22,9 @@ def environment(settings: Sequence[Setting]) -> dict[str, Any]:
     return {'settings': [str(setting) for setting in settings], 'processor': cpu.name,
             'processor features': ' '.join(cpu.features),
             'cores': usable_cores(), 'enet_ros': __version__,
-            'torch': torch.__version__, 'openvino': _version('openvino'),
-            'onnxruntime': _version('onnxruntime') or _version('onnxruntime-gpu'),
+            'torch': package_version('torch'), 'openvino': package_version('openvino'),
+            'onnxruntime': (package_version('onnxruntime')
+                            or package_version('onnxruntime-gpu')),
             'native instruction sets': _native_variants()}
 
 
@@ -95,11 +94,4 @@ def _native_variants() -> list[str] | None:
     try:
         return variants()
     except BadInput:
-        return None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
         return None

@@ -15,6 +15,7 @@ from enet_ros.models.loading import AnyNetwork, AnySpec
 from enet_ros.models.network import Network
 from enet_ros.models.onnx_network import OnnxNetwork
 from enet_ros.models.onnx_spec import OnnxSpec
+from enet_ros.models.stored_network import as_module
 
 # RGB image (H, W, 3) of the network's size -> float32 (classes, H, W)
 Logits = Callable[[NDArray[np.uint8]], Tensor]
@@ -29,7 +30,7 @@ def logits_of(network: AnyNetwork, spec: AnySpec) -> Logits:
         assert isinstance(spec, OnnxSpec)
         return _of_onnx_network(network, spec)
     assert isinstance(spec, ModelSpec)
-    return _of_network(network, spec)
+    return _of_network(as_module(network), spec)
 
 
 def _of_network(network: Network, spec: ModelSpec) -> Logits:

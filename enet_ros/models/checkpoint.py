@@ -4,26 +4,32 @@ import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
-from torch import Tensor
+from safetensors.numpy import save as to_safetensors
 
 from enet_ros.errors import BadInput
 from enet_ros.json_data import json_text, parse_json
 from enet_ros.labels import LabelSet
-from enet_ros.models.network import Network
 from enet_ros.models.registry import find_architecture
+from enet_ros.models.stored_network import StoredNetwork
 from enet_ros.paths import share_folder, user_path, write_atomically
 from enet_ros.yaml_data import SIDES
 
+if TYPE_CHECKING:
+    import torch
+
+    from enet_ros.models.network import Network
+
 FORMAT_VERSION = 1
 METADATA_KEY = 'enet_ros'
+TYPES = 'F16', 'F32', 'F64'  # of weights
 TEMPERATURES = 0.01, 100.0  # smallest and largest
 
-Weights = dict[str, Tensor]
+Weights = dict[str, NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class ModelSpec:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        find_architecture(self.architecture).check_options(self.architecture_options)
+        find_architecture(self.architecture).make_options(self.architecture_options)
         smallest = self.stride
         if min(self.width, self.height) < smallest:
             raise BadInput(f'input size {self.width}x{self.height} is too small; '
@@ -64,8 +70,8 @@ class ModelSpec:
                            'each, with std above zero')
         check_temperature(self.temperature)
 
-    def build(self) -> Network:
-        """Return the network with random weights."""
+    def build(self) -> 'Network':
+        """Return the network in PyTorch with random weights; raise BadInput without PyTorch."""
         architecture = find_architecture(self.architecture)
         return architecture.build(len(self.labels), self.architecture_options)
 
@@ -77,7 +83,7 @@ class ModelSpec:
     @property
     def stride(self) -> int:
         """Return the stride of the network; the sides of fast sizes are multiples of it."""
-        return find_architecture(self.architecture).network.stride
+        return find_architecture(self.architecture).stride
 
     @classmethod
     def from_json(cls, text: str) -> 'ModelSpec':
@@ -123,14 +129,18 @@ def _require_types(data: dict[str, Any]) -> None:
             raise TypeError(f'{name} is {data[name]!r}, not of type {kind.__name__}')
 
 
-def save(path: str | os.PathLike[str], model: Network, spec: ModelSpec,
-         dtype: torch.dtype = torch.float16) -> None:
-    """Write a model's weights, converted to `dtype`, and its spec, atomically.
+def save(path: str | os.PathLike[str], model: 'Network', spec: ModelSpec,
+         dtype: 'torch.dtype | None' = None) -> None:
+    """Write the weights of a PyTorch network and its spec, atomically.
+
+    dtype: of the weights in the file, torch.float32 or, by default, torch.float16.
 
     Raise BadInput if the file cannot be written.
     """
-    _write(path, {name: value.detach().to('cpu', dtype).contiguous()
-                  for name, value in floating_point(model).items()}, spec)
+    import torch
+
+    from enet_ros.models.torch_network import arrays
+    _write(path, arrays(model, dtype or torch.float16), spec)
 
 
 def copy_with_spec(path: str | os.PathLike[str], out: str | os.PathLike[str], spec: ModelSpec
@@ -147,37 +157,36 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
     return _read(path)[0]
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Network, ModelSpec]:
-    """Return the network, in evaluation mode with float32 weights on the CPU, and its spec.
+def read(path: str | os.PathLike[str]) -> tuple[StoredNetwork, ModelSpec]:
+    """Return the weights of a checkpoint as float32 arrays, and its spec.
 
     `path` is a file or the name of a shipped model. Raise BadInput if the file is missing,
-    damaged, not a checkpoint of this package, or if its weights do not fit its spec.
+    damaged, not a checkpoint of this package, or if its weights do not fit its spec. The latter
+    is found when the network is built, if only PyTorch knows the layers of its architecture.
     """
     spec, weights = _read(path)
-    model = spec.build()
-    if differences := weight_differences(weights, floating_point(model)):
-        raise BadInput(f'{path} does not hold the weights of {spec.architecture} with '
-                       f'{len(spec.labels)} classes: {"; ".join(differences[:3])}; use a '
-                       'checkpoint whose label set and weights belong together')
-    model.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
-    return model.eval(), spec
+    network = StoredNetwork(
+        spec.architecture, spec.architecture_options, len(spec.labels),
+        {name: value.astype(np.float32) for name, value in weights.items()}, str(path))
+    if network.layers:
+        network.require_shapes(network.layers.shapes())
+    return network, spec
 
 
-def floating_point(model: Network) -> Weights:
+def load(path: str | os.PathLike[str]) -> tuple['Network', ModelSpec]:
+    """Return the PyTorch network, in evaluation mode on the CPU, and its spec.
+
+    The weights are float32. `path` and errors are those of `read`; raise BadInput also if PyTorch
+    is missing.
+    """
+    network, spec = read(path)
+    return network.module, spec
+
+
+def floating_point(model: 'Network') -> dict[str, 'torch.Tensor']:
     """Return the parameters and buffers that a checkpoint holds: not the integer counters."""
     return {name: value for name, value in model.state_dict().items()
             if value.is_floating_point()}
-
-
-def weight_differences(weights: Weights, expected: Weights) -> list[str]:
-    """Return a message for each tensor that only one side has, or whose shapes differ."""
-    messages = [f'{name} is missing' for name in expected if name not in weights]
-    messages += [f'{name} is not part of this network'
-                 for name in weights if name not in expected]
-    messages += [f'{name} is {tuple(weights[name].shape)}, not {tuple(value.shape)}'
-                 for name, value in expected.items()
-                 if name in weights and weights[name].shape != value.shape]
-    return messages
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
@@ -219,15 +228,21 @@ def _read(name: str | os.PathLike[str]) -> tuple[ModelSpec, Weights]:
         raise BadInput(f'{path} is an ONNX network, and a checkpoint is needed here; name a '
                        '.safetensors file')
     try:
-        with safe_open(path, 'pt') as file:
+        with safe_open(path, 'np') as file:
             text = (file.metadata() or {}).get(METADATA_KEY)
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            types = {name: file.get_slice(name).get_dtype()
+                     for name in file.keys()}  # noqa: SIM118
+            weights = {name: file.get_tensor(name) for name in types if types[name] in TYPES}
     except (SafetensorError, OSError) as error:
         raise BadInput(f'{path} is not a complete safetensors file ({error}); copy it again, or '
                        'convert a PyTorch-ENet checkpoint with enet import') from error
     if text is None:
         raise BadInput(f'{path} has no enet_ros metadata, so its classes and input are unknown; '
                        'use a checkpoint written by enet train or enet import')
+    if len(weights) < len(types):
+        name = next(name for name in types if name not in weights)
+        raise BadInput(f'{path} has {name} in the type {types[name]}, and only {", ".join(TYPES)} '
+                       'can be read; save the checkpoint again in float16 or float32')
     try:
         return ModelSpec.from_json(text), weights
     except BadInput as error:

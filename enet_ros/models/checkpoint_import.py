@@ -20,8 +20,10 @@ from torch import Tensor
 from enet_ros.errors import BadInput
 from enet_ros.input_file import read_input
 from enet_ros.labels import LabelSet
-from enet_ros.models.checkpoint import ModelSpec, floating_point, weight_differences
+from enet_ros.models.checkpoint import ModelSpec
+from enet_ros.models.layers import shape_differences
 from enet_ros.models.network import Network
+from enet_ros.models.torch_network import shapes_of
 
 FilePath = str | os.PathLike[str]
 
@@ -63,9 +65,10 @@ def import_checkpoint(path: FilePath, labels: LabelSet, width: int, height: int
                      training={'imported_from': Path(path).name, 'layout': 'PyTorch-ENet'},
                      architecture_options={**PYTORCH_ENET, **options})
     model = spec.build()
-    own = floating_point(model)
-    expected = {_translate(name): value for name, value in own.items()}
-    if differences := weight_differences(weights, expected):
+    own = shapes_of(model)
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    expected = {_translate(name): shape for name, shape in own.items()}
+    if differences := shape_differences(found, expected):
         raise BadInput(f'{path} is not an ENet of PyTorch-ENet: {"; ".join(differences[:3])}; '
                        'use a checkpoint of that project, or train with enet train')
     for name, value in weights.items():

@@ -1,41 +1,23 @@
 """The description of a model: its metadata, and the stages and cost of its network."""
 
-import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
-
-import torch
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from enet_ros.errors import printable
 from enet_ros.models import checkpoint
-from enet_ros.models.cost import cost_of
 from enet_ros.models.loading import load_model
-from enet_ros.models.network import Network
 from enet_ros.models.onnx_network import OnnxNetwork, describe_content
-
-
-@dataclass(frozen=True)
-class StageCost:
-    """A stage of a network with its output shape, (channels, height, width), and its cost.
-
-    gflops: 1e9 operations of the convolutions for one image, a multiply-add counted as two.
-    """
-
-    name: str
-    kind: str
-    output: tuple[int, ...]
-    parameters: int
-    gflops: float
+from enet_ros.models.stored_network import StoredNetwork
+from enet_ros.packages import torch_is_installed
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return plain data that describes a model: file, spec and, of checkpoints, cost and stages.
 
-    `path` is a file or the name of a shipped model. Raise BadInput if it cannot be loaded.
+    Without PyTorch, operations are None and there are no stages. `path` is a file or the name of
+    a shipped model. Raise BadInput if it cannot be loaded.
     """
     network, spec = load_model(path)
     file = checkpoint.resolve(path)
@@ -43,33 +25,18 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
              **asdict(spec), 'labels': spec.labels.to_dict()}
     if isinstance(network, OnnxNetwork):
         return {**facts, **describe_content(network)}
-    return {
-        **facts,
-        'cost': asdict(cost_of(network, spec.width, spec.height)),
-        'stages': [asdict(stage) for stage in stage_costs(network, spec.width, spec.height)],
-    }
+    return {**facts, **_cost(network, spec.width, spec.height)}
 
 
-def stage_costs(network: Network, width: int, height: int) -> list[StageCost]:
-    """Return the stages of a network in order, for an image of width x height pixels."""
-    network = copy.deepcopy(network).to('meta').eval()  # propagates only shapes
-    costs: list[StageCost] = []
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-
-        def record(name: str, kind: str, module: nn.Module, result: Tensor | tuple[Tensor, ...]
-                   ) -> None:
-            output = result[0] if isinstance(result, tuple) else result
-            counted = sum(cost.gflops for cost in costs)
-            costs.append(StageCost(name, kind, tuple(output.shape[1:]),
-                                   sum(value.numel() for value in module.parameters()),
-                                   counter.get_total_flops() / 1e9 - counted))
-
-        for stage in network.stages():
-            stage.module.register_forward_hook(
-                lambda module, _, result, stage=stage: record(stage.name, stage.kind, module,
-                                                              result))
-        network(torch.empty(1, 3, height, width, device='meta'))
-    return costs
+def _cost(network: StoredNetwork, width: int, height: int) -> dict[str, Any]:
+    """Return cost and stages of a checkpoint's network for an image of width x height pixels."""
+    if not torch_is_installed():
+        parameters = network.parameters
+        return {'cost': {'parameters': parameters, 'gflops': None,
+                         'fp16_mib': parameters * 2 / 2 ** 20}, 'stages': []}
+    from enet_ros.models.cost import cost_of, stage_costs
+    return {'cost': asdict(cost_of(network.module, width, height)),
+            'stages': [asdict(stage) for stage in stage_costs(network.module, width, height)]}
 
 
 def text(description: Mapping[str, Any]) -> str:
@@ -84,7 +51,7 @@ def text(description: Mapping[str, Any]) -> str:
                for class_id, each in enumerate(labels['classes'])]
     parts.append(f'classes of {labels["name"]}, unlabeled {labels["void_id"]}\n' + _table(
         ('id', 'class', 'RGB', ''), classes, '><<<'))
-    if 'stages' in description:
+    if description.get('stages'):
         stages = [(stage['name'], stage['kind'], 'x'.join(map(str, stage['output'])),
                    f'{stage["parameters"]:,}', f'{stage["gflops"]:.3f}')
                   for stage in description['stages']]
@@ -100,14 +67,17 @@ def text(description: Mapping[str, Any]) -> str:
 def _facts(description: Mapping[str, Any]) -> dict[str, str]:
     """Return what is known of a checkpoint, as text by name."""
     cost, width, height = (description[name] for name in ('cost', 'width', 'height'))
+    operations = 'unknown without the package torch; pip install torch'
+    if cost['gflops'] is not None:
+        operations = (f'{cost["gflops"]:.2f} GFLOPs for an image of {width}x{height}: '
+                      'convolutions only, a multiply-add counted as two')
     return {
         'architecture': description['architecture'],
         'options': _inline(description['architecture_options']),
         'input': f'{width}x{height} RGB in [0, 1], mean {_inline(description["mean"])}, std '
                  f'{_inline(description["std"])}',
         'parameters': f'{cost["parameters"]:,}, {cost["fp16_mib"]:.2f} MiB in float16',
-        'operations': f'{cost["gflops"]:.2f} GFLOPs for an image of {width}x{height}: '
-                      'convolutions only, a multiply-add counted as two',
+        'operations': operations,
         'temperature': f'{description["temperature"]:.4g}: confidence is softmax(logits / '
                        'temperature)',
         'license': description['license'],

@@ -1,16 +1,22 @@
 """Models of any kind: checkpoints of this package, and ONNX networks of other programs."""
 
 import os
+from typing import TYPE_CHECKING, TypeAlias
 
 from enet_ros.errors import BadInput
 from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec, resolve
-from enet_ros.models.network import Network
 from enet_ros.models.onnx_network import OnnxNetwork, read_onnx
 from enet_ros.models.onnx_spec import OnnxSpec, read_onnx_spec, sidecar
+from enet_ros.models.stored_network import StoredNetwork
 
-AnyNetwork = Network | OnnxNetwork
-AnySpec = ModelSpec | OnnxSpec
+if TYPE_CHECKING:
+    from enet_ros.models.network import Network
+
+# A network of this package has two forms: stored weights, and a PyTorch module.
+OwnNetwork: TypeAlias = 'StoredNetwork | Network'
+AnyNetwork: TypeAlias = 'OwnNetwork | OnnxNetwork'
+AnySpec: TypeAlias = ModelSpec | OnnxSpec
 
 
 def has_confidence(spec: AnySpec) -> bool:
@@ -18,8 +24,8 @@ def has_confidence(spec: AnySpec) -> bool:
     return isinstance(spec, ModelSpec) or spec.output != 'labels'
 
 
-def load_model(path: str | os.PathLike[str]) -> tuple[AnyNetwork, AnySpec]:
-    """Return the network of a model, and what is known of it.
+def load_model(path: str | os.PathLike[str]) -> tuple[StoredNetwork | OnnxNetwork, AnySpec]:
+    """Return the network of a model, and what is known of it, without PyTorch.
 
     path: checkpoint file, name of a shipped model, or an ONNX file beside which a YAML file
         describes it. Raise BadInput if a file is missing or damaged.
@@ -27,7 +33,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[AnyNetwork, AnySpec]:
     file = resolve(path)
     if file.suffix == '.onnx':
         return read_onnx(file), read_model_spec(path)
-    return checkpoint.load(path)
+    return checkpoint.read(path)
 
 
 def read_model_spec(path: str | os.PathLike[str]) -> AnySpec:

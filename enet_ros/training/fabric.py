@@ -9,7 +9,7 @@ import torch
 
 from enet_ros.config import Recipe, RunConfig
 from enet_ros.engines.compiler import require_compiler
-from enet_ros.engines.device import torch_device
+from enet_ros.engines.torch_device import torch_device
 from enet_ros.errors import BadInput
 
 if TYPE_CHECKING:
