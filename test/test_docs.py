@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+import yaml
 from doc_blocks import LANGUAGES, PAGES, ROOT, blocks, page_name
 from test_config_file import SETTINGS
 
@@ -34,6 +35,8 @@ def test_code_blocks_are_run_or_say_why_not(page):
     assert text.count('<!-- file') == sum(bool(block.file) for block in found)
     for block in found:
         assert block.language in LANGUAGES, f'{block.place}: name the language of the block'
+        if block.language == 'yaml':
+            assert isinstance(yaml.safe_load(block.text), dict), block.place
         if block.not_run:
             assert block.language in ('sh', 'python'), f'{block.place} is no command'
             for file in re.findall(r'test/\w+\.py', block.not_run):
