@@ -24,10 +24,11 @@ from enet_ros.synthetic.street import SyntheticStreet
 
 HIDE = "import sys; sys.modules['torch'] = None"  # as if it were missing
 COMMANDS = """
-import contextlib, io, json
+import contextlib, io, json, logging
 from enet_ros.cli import main
 results = []
 for arguments in json.loads(sys.argv[1]):
+    logging.getLogger().handlers.clear()  # main adds one for the stderr of the command
     with contextlib.redirect_stdout(io.StringIO()) as out, \\
             contextlib.redirect_stderr(io.StringIO()) as err:
         code = main(arguments)
@@ -113,14 +114,13 @@ def test_an_exported_file_is_imported_and_segmented(picture, expected, tmp_path)
     labels.write_text(yaml.safe_dump({'name': 'camvid', 'classes': [
         {'name': label.name, 'color': list(label.color), 'drivable': label.drivable}
         for label in CAMVID.classes]}))
-    engines = [engine for engine in ('onnxruntime', 'openvino') if engine in installed_engines()]
     results = run_commands(
         ['import', model, '--labels', labels],
         *(['segment', picture, '--model', model, '--out', tmp_path / engine, '--engine', engine,
-           '--device', 'cpu'] for engine in (*engines, 'auto')))
+           '--device', 'cpu'] for engine in ('onnxruntime', 'auto')))
     for code, _, err in results:
         assert code == 0, err
-    for engine in (*engines, 'auto'):
+    for engine in ('onnxruntime', 'auto'):
         found = cv2.imread(str(tmp_path / engine / 'label/street.png'), cv2.IMREAD_GRAYSCALE)
         assert (found == expected).mean() > 0.999
 

@@ -113,7 +113,9 @@ def build_engine(network: AnyNetwork, spec: AnySpec, inference_spec: InferenceSp
     if missing := _missing(engine_class.packages_for(network)):
         others = ', '.join(engines_for(network))
         purpose = ' to run a checkpoint' if missing[-1] == 'torch' != name else ''
-        raise BadInput(f'engine {name} needs the package {" and ".join(missing)}{purpose}; '
+        *first, last = missing
+        packages = f'packages {", ".join(first)} and {last}' if first else f'package {last}'
+        raise BadInput(f'engine {name} needs the {packages}{purpose}; '
                        f'pip install {" ".join(missing)}'
                        f'{others and ", or choose one of "}{others}')
     if 'torch' in engine_class.packages:

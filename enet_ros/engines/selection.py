@@ -131,8 +131,8 @@ def open_settings(config: ModelConfig, network: AnyNetwork) -> list[Setting]:
     """
     if 'auto' not in (config.engine, config.precision):
         return []
-    names = engines_for(network) if config.engine == 'auto' else [config.engine]
-    settings = [Setting(name, precision) for name in names
+    settings = [Setting(name, precision) for name in engines_for(network)
+                if config.engine in ('auto', name)
                 for precision in ENGINE_CLASSES[name].precisions_for(network)
                 if config.precision in ('auto', precision) and _may_run(name, precision)]
     is_only_choice = len(settings) == 1 and config.engine != 'auto'
