@@ -139,3 +139,8 @@ def test_a_rotation_of_zeros_means_no_rotation():
     camera = Camera(pinhole(320, 240, r=(0.0,) * 9), 320, 240, rectified=False)
     rectified = Camera(pinhole(320, 240), 320, 240, rectified=True)
     np.testing.assert_allclose(camera.rays(), rectified.rays())
+
+
+def test_images_with_too_many_pixels_are_rejected():
+    with pytest.raises(BadInput, match='2560x1920 pixels, more than 4,200,000; set output.size'):
+        Camera(pinhole(2560, 1920), 2560, 1920, rectified=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from enet_ros.errors import BadInput
 from enet_ros.freespace.distortion import make_distortion
 
+MAX_IMAGE_PIXELS = 4_200_000  # the rays of each take about 230 bytes for a short time
 MIN_FOCAL_LENGTH, MAX_PIXEL = 1e-3, 1e9  # pixels; of the values in a camera matrix
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -65,6 +66,10 @@ class Camera:
 
     def __init__(self, calibration: Calibration, width: int, height: int,
                  rectified: bool) -> None:
+        if width * height > MAX_IMAGE_PIXELS:
+            raise BadInput(f'the label or depth image has {width}x{height} pixels, more than '
+                           f'{MAX_IMAGE_PIXELS:,}; set output.size of the segmentation node, or '
+                           'reduce the depth image')
         self.width, self.height = width, height
         self.matrix = _scale(calibration, width, height) @ _intrinsics(calibration, rectified)
         if rectified:

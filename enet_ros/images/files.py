@@ -90,17 +90,19 @@ class LabelReader:
         id_of = {(0, 0, 0): UNLABELED}
         id_of.update((label.color, i) for i, label in enumerate(self.labels.classes))
         codes = _color_codes(np.array(list(id_of)))                           # (K,)
-        order = np.argsort(codes)
-        pixels = _color_codes(image[..., ::-1])                               # (H, W)
-        index = order[np.searchsorted(codes, pixels, sorter=order).clip(max=len(codes) - 1)]
-        unknown = codes[index] != pixels
-        if unknown.any():
-            y, x = np.argwhere(unknown)[0]
-            raise BadInput(f'label file {path} has color {image[y, x, ::-1].tolist()} at x {x}, '
-                           f'y {y}, which is no class of {self.labels.name}; add the class, or '
-                           'make the pixels black (void); class ids need a gray PNG, not RGB or '
-                           'indexed')
-        return np.array(list(id_of.values()), np.uint8)[index]
+        ids, order = np.array(list(id_of.values()), np.uint8), np.argsort(codes)
+        classes = np.empty(image.shape[:2], np.uint8)
+        for y, row in enumerate(image):  # at once they take 20 bytes for a pixel
+            pixels = _color_codes(row[:, ::-1])                               # (W,)
+            index = order[np.searchsorted(codes, pixels, sorter=order).clip(max=len(codes) - 1)]
+            if (unknown := np.flatnonzero(codes[index] != pixels)).size:
+                x = unknown[0]
+                raise BadInput(f'label file {path} has color {row[x, ::-1].tolist()} at x {x}, y '
+                               f'{y}, which is no class of {self.labels.name}; add the class, or '
+                               'make the pixels black (void); class ids need a gray PNG, not RGB '
+                               'or indexed')
+            classes[y] = ids[index]
+        return classes
 
 
 def image_files(folder: str | os.PathLike[str]) -> list[Path]:
