@@ -8,19 +8,18 @@ or ends the process. Failed inputs are printed with their seed.
 """
 
 import argparse
-import contextlib
 import faulthandler
-import json
+import multiprocessing
 import os
 import resource
-import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import hypothesis
+import torch
 from fuzz_entries import ENTRIES, is_accepted
 from hypothesis import HealthCheck, Phase, settings
 
@@ -32,101 +31,101 @@ SHOWN = 5                  # failures of a way in that are printed
 MIB = 1024 ** 2
 
 
+@dataclass
+class Counts:
+    """What became of inputs. slowest: seconds of CPU time. peak: MiB above those at the start."""
+
+    inputs: int = 0
+    refused: int = 0
+    accepted: int = 0
+    slowest: float = 0.0
+    peak: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
     parser.add_argument('--minutes', type=float, required=True, help='for all ways in together')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--only', metavar='NAME', choices=ENTRIES, action='append')
-    parser.add_argument('--child', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
+    torch.set_num_threads(1)  # threads would not survive the fork
     names = options.only or list(ENTRIES)
-    seconds = 60 * options.minutes / len(names)
-    if options.child:
-        return fuzz(names[0], seconds, options.seed)
     print('| way in | inputs | refused | accepted | slowest s | peak MB | failed |\n'
-          '|---|---:|---:|---:|---:|---:|---:|')
+          '|---|---:|---:|---:|---:|---:|---:|', flush=True)
     total = failed = 0
     for name in names:
-        result = in_process(name, seconds, options.seed)
-        total, failed = total + result['inputs'], failed + result['failed']
-        print(f'| {name} | {result["inputs"]:,} | {result["refused"]:,} | '
-              f'{result["accepted"]:,} | {result["slowest"]:.2f} | {result["peak"]:.0f} | '
-              f'{result["failed"]} |', flush=True)
-        for failure in result['failures']:
+        counts = in_process(name, 60 * options.minutes / len(names), options.seed)
+        total, failed = total + counts.inputs, failed + len(counts.failures)
+        print(f'| {name} | {counts.inputs:,} | {counts.refused:,} | {counts.accepted:,} | '
+              f'{counts.slowest:.2f} | {counts.peak:.0f} | {len(counts.failures)} |', flush=True)
+        for failure in counts.failures:
             print(failure, file=sys.stderr)
     print(f'\n{total:,} inputs, {failed} failed')
     sys.exit(1 if failed else 0)
 
 
-def in_process(name: str, seconds: float, seed: int) -> dict[str, Any]:
+def in_process(name: str, seconds: float, seed: int) -> Counts:
     """Fuzz one way in in a process of its own, and return its counts."""
-    command = [sys.executable, __file__, '--child', '--only', name, '--seed', str(seed),
-               '--minutes', str(seconds / 60)]
-    process = subprocess.run(command, capture_output=True, check=False)
-    lines = process.stdout.decode().splitlines()
-    result: dict[str, Any] = json.loads(lines[-1]) if lines else {
-        'inputs': 0, 'refused': 0, 'accepted': 0, 'failed': 0, 'slowest': 0, 'peak': 0,
-        'failures': []}
-    if process.returncode:
-        result['failed'] += 1
-        result['failures'].append(
-            f'{name}: the process ended with {process.returncode} after batch '
-            f'{result["inputs"] // BATCH} of seed {seed}: {process.stderr.decode()[-2000:]}')
-    return result
+    context = multiprocessing.get_context('fork')
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=fuzz, args=(name, seconds, seed, sender.send))
+    process.start()
+    sender.close()
+    counts = Counts()
+    try:
+        while True:
+            counts = receiver.recv()
+    except EOFError:
+        process.join()
+    if process.exitcode:
+        counts.failures.append(f'{name}: the process ended with {process.exitcode} in batch '
+                               f'{counts.inputs // BATCH} of seed {seed}')
+    return counts
 
 
-def fuzz(name: str, seconds: float, first_seed: int) -> None:
-    """Fuzz one way in for some seconds; print the counts as JSON after each batch."""
-    entry, counts = ENTRIES[name], {'inputs': 0, 'refused': 0, 'accepted': 0, 'failed': 0}
-    strategy, slowest = entry.inputs(), 0.0
-    failures: list[str] = []
-    warm_up = peak_mib()
+def fuzz(name: str, seconds: float, first_seed: int, report: Callable[[Counts], None]) -> None:
+    """Fuzz one way in for some seconds; report the counts after each batch."""
+    entry, counts = ENTRIES[name], Counts()
+    strategy = entry.inputs()
+    start_mib = peak_mib()
 
     @settings(max_examples=BATCH, database=None, deadline=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))
     @hypothesis.given(strategy)
     def take(sample: object) -> None:
-        nonlocal slowest
-        counts['inputs'] += 1
-        start = time.process_time()
-        problem = ''
+        counts.inputs += 1
+        problem, start = '', time.process_time()
         faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
         try:
-            counts['accepted' if is_accepted(entry, sample) else 'refused'] += 1
+            if is_accepted(entry, sample):
+                counts.accepted += 1
+            else:
+                counts.refused += 1
         except BaseException:
             problem = traceback.format_exc(limit=-4)
         faulthandler.cancel_dump_traceback_later()
         taken = time.process_time() - start
-        slowest = max(slowest, taken)
+        counts.slowest = max(counts.slowest, taken)
         if taken > MAX_SECONDS and not problem:
             problem = f'it took {taken:.1f} s'
-        if problem:
-            counts['failed'] += 1
-            if len(failures) < SHOWN:
-                failures.append(f'{name}, seed {seed}: {sample!r:.1000}\n{problem}')
+        if problem and len(counts.failures) < SHOWN:
+            counts.failures.append(f'{name}, seed {seed}: {sample!r:.1000}\n{problem}')
 
+    with open(os.devnull, 'w') as nowhere:  # for what libraries print
+        os.dup2(nowhere.fileno(), 1)
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA, MAX_DATA))
-    end = time.monotonic() + seconds
-    seed = 1_000_000 * first_seed
-    with silence() as output:
-        while time.monotonic() < end and len(failures) < SHOWN:
-            hypothesis.seed(seed)(take)()
-            seed += 1
-            print(json.dumps({**counts, 'slowest': slowest, 'peak': peak_mib() - warm_up,
-                              'failures': failures}), file=output, flush=True)
+    end, seed = time.monotonic() + seconds, 1_000_000 * first_seed
+    while time.monotonic() < end and len(counts.failures) < SHOWN:
+        hypothesis.seed(seed)(take)()
+        seed += 1
+        counts.peak = peak_mib() - start_mib
+        report(counts)
 
 
 def peak_mib() -> float:
     """Return the largest memory that this process has used so far, MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MIB
-
-
-@contextlib.contextmanager
-def silence() -> Iterator[Any]:
-    """Discard what libraries print; yield the real output."""
-    with os.fdopen(os.dup(1), 'w') as output, open(os.devnull, 'w') as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        yield output
 
 
 if __name__ == '__main__':

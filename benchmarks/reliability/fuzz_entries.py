@@ -169,10 +169,14 @@ if find_spec('rclpy'):
     from enet_ros.ros.parameter_names import leaf_fields
 
     def _parameters(node: str) -> SearchStrategy[tuple[str, dict[str, object]]]:
-        known = [name for name, _ in leaf_fields(ros.NODE_CONFIGS[node])]
-        return st.tuples(st.just(node), st.dictionaries(
-            st.sampled_from([*known, 'use_sim_time']), _parameter_values(), min_size=1,
-            max_size=3))
+        known = dict(leaf_fields(ros.NODE_CONFIGS[node]))
+
+        def change(name: str) -> SearchStrategy[tuple[str, object]]:
+            kinds = [geometry.settings(known[name])] * 4 if name in known else []
+            return st.tuples(st.just(name), st.one_of(*kinds, _parameter_values()))
+
+        changes = st.sampled_from([*known, 'use_sim_time']).flatmap(change)
+        return st.tuples(st.just(node), st.lists(changes, min_size=1, max_size=3).map(dict))
 
     def _label_maps() -> SearchStrategy[Any]:
         channels = st.sampled_from([0.0, 0.5, 1.0]) | geometry.floats

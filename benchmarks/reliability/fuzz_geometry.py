@@ -44,11 +44,15 @@ def raw_images(draw: st.DrawFn, encodings: SearchStrategy[str] | None = None) ->
         encodings = st.one_of(st.sampled_from(ENCODINGS), st.text(max_size=8),
                               st.sampled_from(['32FC1', '16SC1', '', 'BGR8', '8UC4']))
     encoding = draw(encodings)
-    width, height = draw(sides), draw(sides)
-    step = draw(st.one_of(st.sampled_from([width * count for count in (1, 2, 3, 4, 6, 8)]),
-                          uint32))
-    length = draw(st.one_of(st.just(height * step), st.just(height * step * 3 // 2),
-                            st.integers(0, 4096)))
+    if draw(st.integers(0, 3)):  # enough data for each encoding
+        width, height = draw(st.sampled_from([(32, 24), (6, 4), (5, 3)]))
+        step = width * draw(st.sampled_from([6, 7])) if draw(st.booleans()) else width * 3
+        length = height * step * 3 // 2
+    else:
+        width, height = draw(sides), draw(sides)
+        step = draw(st.sampled_from([width * count for count in (1, 2, 3, 4, 6, 8)]) | uint32)
+        length = draw(st.one_of(st.just(height * step), st.just(height * step * 3 // 2),
+                                st.integers(0, 4096)))
     seed = draw(st.integers(0, 2**16))
     data = np.random.default_rng(seed).bytes(min(length, 100_000))
     return RawImage(encoding, width, height, step, draw(st.booleans()), data)
@@ -227,6 +231,12 @@ def _config(config: type, rng: Any) -> Any:
         return config(**values)
     except ValueError:
         return config()
+
+
+def settings(item: Field[Any]) -> SearchStrategy[Any]:
+    """Return parameter values in the range of a setting."""
+    values = st.builds(_setting, st.just(item), st.randoms(use_true_random=False))
+    return values.map(lambda value: list(value) or [''] if isinstance(value, tuple) else value)
 
 
 def _setting(item: Field[Any], rng: Any) -> Any:
