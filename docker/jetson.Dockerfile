@@ -28,10 +28,11 @@ RUN apt-get update \
     && rosdep install --from-paths src --ignore-src --yes --rosdistro humble \
         --dependency-types build --dependency-types buildtool --dependency-types exec \
     && rm -rf /var/lib/apt/lists/*
-# ONNX Runtime with CUDA and TensorRT for JetPack's Python comes from NVIDIA's index.
+# ONNX Runtime with TensorRT, and the PyTorch that makes its graphs from checkpoints, come from
+# NVIDIA's index for JetPack's CUDA.
 ARG JETSON_INDEX=https://pypi.jetson-ai-lab.io/jp6/cu126
 RUN pip install 'numpy<2' safetensors onnx \
-    && pip install --index-url "$JETSON_INDEX" onnxruntime-gpu
+    && pip install --index-url "$JETSON_INDEX" onnxruntime-gpu torch
 
 COPY . src/enet_ros
 RUN source /opt/ros/humble/setup.bash \
