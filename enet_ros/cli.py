@@ -551,8 +551,7 @@ def _add_benchmark(commands: Any) -> None:
         'Measure each installed engine and the plain alternatives without this package in turn, '
         'and print a Markdown report. With --out, also write the report, all figures as JSON and '
         'a plot, updated after each size. The full benchmark takes about 12 minutes on two '
-        'cores. An ONNX network is compared with the same network run by hand in its runtimes; '
-        '--out then has the report only.')
+        'cores. An ONNX network is compared with the same network run by hand in its runtimes.')
     benchmark.add_argument('--model', dest='path', default=ModelConfig.path, metavar='MODEL',
                            help=MODEL_HELP)
     benchmark.add_argument('--engines', default='', metavar='NAMES',
@@ -590,7 +589,10 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _benchmark_onnx(options: argparse.Namespace, names: Sequence[str]) -> int:
     from enet_ros.benchmark.onnx_comparison import compare_onnx
+    from enet_ros.benchmark.onnx_report import onnx_markdown, write_onnx_report
     from enet_ros.benchmark.plan import onnx_plan
+    from enet_ros.benchmark.report import ReportFolder
+    from enet_ros.benchmark.results import OnnxResults
     from enet_ros.models.loading import load_model
     from enet_ros.models.onnx_network import OnnxNetwork
     from enet_ros.models.onnx_spec import OnnxSpec
@@ -599,12 +601,18 @@ def _benchmark_onnx(options: argparse.Namespace, names: Sequence[str]) -> int:
     assert isinstance(network, OnnxNetwork) and isinstance(spec, OnnxSpec)
     if options.compiled:
         raise BadInput('the engine torch does not run ONNX networks; leave --compiled out')
-    folder = OutputFolder(options.out) if options.out else None
-    text = compare_onnx(network, spec, onnx_plan(spec, options.quick, options.sizes), names,
-                        options.threads)
-    print(text, end='')
+    folder = ReportFolder(options.out) if options.out else None
+
+    def save(results: OnnxResults) -> None:
+        results['command'] = options.command
+        if folder:
+            write_onnx_report(folder, results)
+
+    results = compare_onnx(network, spec, onnx_plan(spec, options.quick, options.sizes), names,
+                           options.threads, save)
+    print(onnx_markdown(results), end='')
     if folder:
-        folder.write_text('benchmark.md', text)
+        print(f'\nreport, figures and picture: {folder.path}', file=sys.stderr)
     return 0
 
 

@@ -512,6 +512,7 @@ class TestCommands:
         assert '| native |' not in out and '| torch |' not in out
 
     def test_benchmark(self, tmp_path, capsys):
+        pytest.importorskip('matplotlib')
         file = export(SmallNetwork(stride=2), tmp_path / 'net.onnx', free=True)
         describe(file, stride=2)
         assert main(['benchmark', '--model', str(file), '--quick', '--sizes', '64x48,96x64',
@@ -523,6 +524,19 @@ class TestCommands:
             rows = [row.split('|') for row in out.splitlines() if row.startswith(f'| {name} |')]
             assert len(rows) == 2
             assert all(float(row[6].strip(' %')) > 99 for row in rows)
+        results = json.loads((tmp_path / 'out/benchmark.json').read_text())
+        assert results['command'].startswith('enet benchmark --model')
+        assert [(size['width'], size['height']) for size in results['sizes']] == [(64, 48),
+                                                                                 (96, 64)]
+        for size in results['sizes']:
+            rows = {row['name']: row for row in size['rows']}
+            by_hand = rows[size['reference']]
+            assert by_hand['time_relative_to_by_hand'] == by_hand['agreement'] == 1
+            engine = rows['openvino cpu float32']
+            assert engine['is_engine'] and not by_hand['is_engine']
+            assert engine['time_relative_to_by_hand'] > 0 and engine['agreement'] > 0.99
+            assert len(engine['milliseconds']) == engine['frames'] > 0
+        assert (tmp_path / 'out/benchmark.png').read_bytes().startswith(b'\x89PNG')
 
     @pytest.mark.parametrize('options, message', [
         (['--sizes', '96x64'], 'takes images of 64x48 only, and 96x64 is requested'),

@@ -6,7 +6,7 @@ and its output is not used.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import cv2
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from enet_ros.benchmark.candidates import engine_settings
-from enet_ros.benchmark.machine import describe_machine, is_busy
+from enet_ros.benchmark.machine import describe_machine
 from enet_ros.benchmark.measure import Image, Labels, Measurement, Run, measure, warm_up
 from enet_ros.benchmark.networks import street_frames
 from enet_ros.benchmark.plan import Plan
-from enet_ros.benchmark.report import machine_text, table
+from enet_ros.benchmark.results import OnnxResults, OnnxSizeResult
 from enet_ros.benchmark.status_line import StatusLine
 from enet_ros.config import ModelConfig
 from enet_ros.engines.engine import ENGINE_CLASSES, Engine, build_engine, engines_for
@@ -37,42 +37,59 @@ Prepare = Callable[[Image], NDArray[Any]]  # an image -> the network's input
 
 
 def compare_onnx(network: OnnxNetwork, spec: OnnxSpec, plan: Plan, names: Sequence[str] = (),
-                 threads: int = 0) -> str:
-    """Measure an ONNX network in turns and return a report in Markdown.
+                 threads: int = 0, save: Callable[[OnnxResults], None] = lambda results: None
+                 ) -> OnnxResults:
+    """Measure an ONNX network in turns and return the results.
 
     Raise BadInput if a requested engine or size is impossible.
 
     plan: what is measured, and for how long.
     names: engines on a CPU; empty means all that are installed. threads: 0 means one per core.
+    save: called with the results so far after each size.
     """
     for name in names:
         ModelConfig(engine=name)  # checks the name
         if name == 'auto':
             raise BadInput('auto stands for one of the engines; name the engines to compare, or '
                            'none to compare all that are installed')
-    machine, status = describe_machine(), StatusLine()
-    parts = [f'{network.path}, {len(spec.labels)} classes of {spec.labels.name}. Machine: '
-             f'{machine_text(machine)}. Threads: {threads or "one per core"}. From uint8 image to '
-             'uint8 labels; all candidates took turns.']
-    if is_busy(machine):
-        parts.append(f'**The machine was busy at the start (load {machine["load"]}): the times '
-                     'are unreliable.**')
+    status = StatusLine()
+    results: OnnxResults = {
+        'command': '', 'model': str(network.path), 'label_set': spec.labels.name,
+        'classes': len(spec.labels), 'machine': describe_machine(), 'threads': threads,
+        'sizes': [], 'skipped': []}
     skipped: dict[str, str] = {}
     for width, height in plan.sizes:
         status.stage(f'{width}x{height}')
         frames = street_frames(width, height, FRAMES)
         with tempfile.TemporaryDirectory(prefix='enet_benchmark_') as cache_folder:
             candidates = _engines(network, spec, (width, height), names, threads, cache_folder,
-                                  skipped) | _by_hand(network, spec, frames[0], threads)
+                                  skipped)
+            engines = set(candidates)
+            candidates |= _by_hand(network, spec, frames[0], threads)
             for name, run in candidates.items():
                 status.step(f'{width}x{height}: {name}')
                 warm_up(run, frames[0], plan.turn_s)
             measurements = measure(candidates, frames, plan.rounds, plan.turn_s,
                                    plan.candidate_s)
-        parts.append(f'### {width}x{height}\n\n{_rows(measurements)}')
-    if skipped:
-        parts.append('\n'.join(f'- {name}: {reason}' for name, reason in skipped.items()))
-    return '\n\n'.join(parts) + '\n'
+        results['sizes'].append(_size_result((width, height), measurements, engines))
+        results['skipped'] = [{'name': name, 'reason': reason}
+                              for name, reason in skipped.items()]
+        save(results)
+    return results
+
+
+def _size_result(size: tuple[int, int], measurements: Mapping[str, Measurement],
+                 engines: Set[str]) -> OnnxSizeResult:
+    """Return the figures of the candidates, of which some are engines."""
+    reference = next(name for name in (BY_HAND, ONNX_RUNTIME) if name in measurements)
+    by_hand = measurements[reference]
+    return {'width': size[0], 'height': size[1], 'reference': reference, 'rows': [{
+        'name': name, 'is_engine': name in engines, 'median_ms': each.median,
+        'p95_ms': each.p95, 'rounds': len(each.turns), 'frames': len(each.milliseconds),
+        'time_relative_to_by_hand': 1 / each.speedup_over(by_hand),
+        'agreement': None if name == ALONE else each.agreement(by_hand),
+        'milliseconds': [round(value, 3) for value in each.milliseconds],
+    } for name, each in measurements.items()]}
 
 
 def _engines(network: OnnxNetwork, spec: OnnxSpec, size: tuple[int, int], names: Sequence[str],
@@ -179,15 +196,3 @@ def _labels(prediction: NDArray[Any], spec: OnnxSpec, image: Image) -> Labels:
         prediction = F.interpolate(torch.from_numpy(prediction), (height, width),
                                    mode='bilinear').numpy()
     return prediction[0].argmax(0).astype(np.uint8)
-
-
-def _rows(measurements: dict[str, Measurement]) -> str:
-    """Return a table of the measurements."""
-    reference = next(measurements[name] for name in (BY_HAND, ONNX_RUNTIME)
-                     if name in measurements)
-    rows = [[name, f'{each.median:.1f}', f'{each.p95:.1f}', str(len(each.turns)),
-             f'{1 / each.speedup_over(reference):.3f}',
-             '' if name == ALONE else f'{each.agreement(reference):.3%}']
-            for name, each in measurements.items()]
-    return table(['', 'ms', 'p95', 'rounds', 'time relative to by hand', 'labels as by hand'],
-                 rows, 1)

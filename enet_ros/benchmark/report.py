@@ -1,21 +1,19 @@
 """The report of a comparison: Markdown, JSON and a chart."""
 
-import json
 import os
-from collections.abc import Sequence
-from itertools import cycle
+from collections.abc import Mapping, Sequence
 
 from enet_ros.benchmark import paper
+from enet_ros.benchmark.chart import Bar, draw_chart
 from enet_ros.benchmark.machine import is_busy
 from enet_ros.benchmark.results import Machine, Results, Row, SizeResult, engine_of
 from enet_ros.benchmark.targets import targets
 from enet_ros.errors import BadInput
-from enet_ros.evaluation.png import png
+from enet_ros.json_data import json_text
 from enet_ros.models.registry import find_architecture
 from enet_ros.paths import OutputFolder
 
 PAPER_SIZE = 640, 360  # of the paper's hardware table
-COLORS = '#1f77b4', '0.65', '#ff7f0e', '#2ca02c', '#9467bd'  # of the architectures in the chart
 _SIZE_NOTE = (
     'Bold: engines of this package. Plain: eager PyTorch in float32, channels first, NumPy before '
     'and after. All candidates took turns in rounds, slow ones in fewer. Ratios are medians over '
@@ -46,39 +44,20 @@ class ReportFolder(OutputFolder):
 
     def write(self, results: Results) -> None:
         """Write benchmark.md, benchmark.json and benchmark.png."""
-        self.write_text('benchmark.md', markdown(results))
-        self.write_text('benchmark.json', json.dumps(results, indent=1) + '\n')
-        self.write_bytes('benchmark.png', draw(results))
+        self.write_files(markdown(results), results, _bars(results['sizes']))
+
+    def write_files(self, text: str, results: object, bars: Mapping[str, Sequence[Bar]]) -> None:
+        """Write a report's text, its figures, which are plain data, and its chart."""
+        self.write_text('benchmark.md', text)
+        self.write_text('benchmark.json', json_text(results, indent=1) + '\n')
+        self.write_bytes('benchmark.png', draw_chart(bars))
 
 
-def draw(results: Results) -> bytes:
-    """Return a bar chart of the frame times as PNG, with a panel for each size."""
-    from matplotlib.figure import Figure
-
-    sizes = results['sizes']
-    rows = [row for size in sizes for row in size['rows']]
-    names = list(dict.fromkeys(row['name'] for row in rows))
-    architectures = _architectures(rows)
-    bar_height = 0.8 / len(architectures)
-    figure = Figure(figsize=(1.5 + 3.2 * len(sizes), 1.6 + 0.21 * len(architectures) * len(names)),
-                    layout='constrained')
-    panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
-    for panel, size in zip(panels, sizes):
-        for index, (architecture, color) in enumerate(zip(architectures, cycle(COLORS))):
-            offset = (index + 0.5) * bar_height - 0.4
-            shown = [row for row in size['rows'] if row['architecture'] == architecture]
-            bars = panel.barh([names.index(row['name']) + offset for row in shown],
-                              [row['median_ms'] for row in shown], bar_height, color=color,
-                              label=_title(architecture))
-            panel.bar_label(bars, fmt='%.3g', padding=2, fontsize=7)
-        panel.set(title=f'{size["width"]}x{size["height"]}', xscale='log',
-                  xlabel='median, ms per frame')
-        panel.margins(x=0.25)
-        panel.grid(axis='x', alpha=0.3)
-    panels[0].set_yticks(range(len(names)), names)
-    panels[0].invert_yaxis()
-    panels[-1].legend(loc='lower right', fontsize=7)
-    return png(figure, dpi=120)
+def _bars(sizes: Sequence[SizeResult]) -> dict[str, list[Bar]]:
+    """Return the bars of the chart, by the title of a size."""
+    return {f'{size["width"]}x{size["height"]}': [
+        Bar(_title(row['architecture']), row['name'], row['median_ms']) for row in size['rows']]
+        for size in sizes}
 
 
 def machine_text(machine: Machine) -> str:

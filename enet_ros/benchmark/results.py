@@ -116,6 +116,42 @@ class Results(TypedDict):
     seconds: float | None  # that the whole comparison took; None if it is not complete
 
 
+class OnnxRow(TypedDict):
+    """The figures of an ONNX network on one candidate at one size; times in milliseconds."""
+
+    name: str
+    is_engine: bool  # whether the candidate is an engine of this package
+    median_ms: float
+    p95_ms: float
+    rounds: int
+    frames: int
+    time_relative_to_by_hand: float  # below 1 is faster than the reference
+    agreement: float | None  # share of pixels with the labels of the reference
+    milliseconds: list[float]
+
+
+class OnnxSizeResult(TypedDict):
+    """Everything measured at one size. reference: the candidate that is run by hand."""
+
+    width: int
+    height: int
+    reference: str
+    rows: list[OnnxRow]
+
+
+class OnnxResults(TypedDict):
+    """The results of the comparison of an ONNX network with itself, run by hand."""
+
+    command: str  # that started the comparison, or empty
+    model: str
+    label_set: str
+    classes: int
+    machine: Machine
+    threads: int  # 0: one per core
+    sizes: list[OnnxSizeResult]
+    skipped: list[Skipped]
+
+
 def engine_of(results: Results, architecture: str) -> str:
     """Return the name of the default engine, or of the fastest one if it lacks an architecture."""
     rows = [row for size in results['sizes'][:1] for row in size['rows']
