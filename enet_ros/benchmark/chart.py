@@ -8,6 +8,8 @@ from enet_ros.evaluation.png import png
 
 COLORS = '#1f77b4', '0.65', '#ff7f0e', '#2ca02c', '#9467bd'  # of the networks
 
+LOG_FROM = 10  # ratio of the longest to the shortest time
+
 
 class Bar(NamedTuple):
     """The median time of a frame in milliseconds, of one network on one candidate."""
@@ -18,12 +20,17 @@ class Bar(NamedTuple):
 
 
 def draw_chart(panels: Mapping[str, Sequence[Bar]]) -> bytes:
-    """Return a panel of horizontal bars for each title, as PNG. Candidates are in rows."""
+    """Return a panel of horizontal bars for each title, as PNG. Candidates are in rows.
+
+    The axis is logarithmic if the times differ much.
+    """
     from matplotlib.figure import Figure
 
     bars = [bar for panel in panels.values() for bar in panel]
     candidates = list(dict.fromkeys(bar.candidate for bar in bars))
     networks = list(dict.fromkeys(bar.network for bar in bars))
+    times = [bar.milliseconds for bar in bars]
+    scale = 'log' if max(times) > LOG_FROM * min(times) else 'linear'
     bar_height = 0.8 / len(networks)
     figure = Figure(figsize=(1.5 + 3.2 * len(panels),
                              1.6 + 0.21 * len(networks) * len(candidates)),
@@ -37,7 +44,7 @@ def draw_chart(panels: Mapping[str, Sequence[Bar]]) -> bytes:
                                [bar.milliseconds for bar in own], bar_height, color=color,
                                label=network)
             panel.bar_label(drawn, fmt='%.3g', padding=2, fontsize=7)
-        panel.set(title=title, xscale='log', xlabel='median, ms per frame')
+        panel.set(title=title, xscale=scale, xlabel='median, ms per frame')
         panel.margins(x=0.25)
         panel.grid(axis='x', alpha=0.3)
     axes[0].set_yticks(range(len(candidates)), candidates)
