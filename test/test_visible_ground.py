@@ -2,24 +2,27 @@
 
 import numpy as np
 import pytest
-from scenes import BOX, FLOOR, PAVEMENT, YARD, Block, pinhole, render_labels
+from scenes import BOX, FLOOR, PAVEMENT, TRUCK, YARD, Block, pinhole, render_labels
 
 from enet_ros.freespace.camera import Camera
 from enet_ros.freespace.ground_plane import GroundPlane
 from enet_ros.freespace.pose import Pose
+from enet_ros.freespace.ray_casting import RayCaster
 from enet_ros.freespace.surface_classes import SurfaceClasses
-from enet_ros.freespace.visible_ground import VisibleGround
+from enet_ros.freespace.visible_ground import CONTACT_PIXELS, VisibleGround
 
 SIZE = 160, 120
 CAMERA = Camera(pinhole(*SIZE, 120.0), *SIZE, True)
 POSE = Pose.from_angles(0, 0, 1.5, 0, 0.35, 0)
 GROUND = GroundPlane(CAMERA, POSE, 0.5)
-CLASSES = SurfaceClasses(YARD, default_flat=('pavement',))
+CLASSES = SurfaceClasses(YARD, default_flat=('pavement',), overhanging=('truck',))
+RAY_CASTER = RayCaster(GROUND, 0.1, CLASSES.overhanging, clearance=0.6, span=5.0)
 BOX_AHEAD = Block((4.0, 4.4), (-0.5, 0.5), (0, 0.5))
 
 
 def visible(labels, contact_depth):
-    return VisibleGround(GROUND, contact_depth)(CLASSES.classify(labels))
+    surfaces = CLASSES.classify(labels)
+    return VisibleGround(RAY_CASTER, contact_depth)(surfaces, RAY_CASTER.cast(surfaces, labels))
 
 
 @pytest.mark.parametrize('contact_depth', [0.0, 0.3])
@@ -60,6 +63,27 @@ def test_the_contact_keeps_points_of_the_obstacle():
     assert len(kept) and kept[:, 0].min() >= 3.9 and kept[:, 0].max() < 4.5
     none = visible(labels, 0.0)
     assert np.isnan(none[labels == BOX]).all()
+
+
+def test_an_obstacle_above_a_gap_is_where_it_stands():
+    wheels = [Block((4.0, 4.4), y, (0, 0.5), TRUCK) for y in ((-1.2, -0.9), (0.9, 1.2))]
+    body = Block((4.0, 4.4), (-1.2, 1.2), (0.4, 1.2), TRUCK)
+    labels = render_labels(CAMERA, POSE, [*wheels, body])
+    points = visible(labels, 0.3)
+    middle = np.abs(np.arange(SIZE[0]) - SIZE[0] / 2) < 10
+    kept = points[(labels == TRUCK) & middle & np.isfinite(points[..., 0])]
+    floor = points[(labels == FLOOR) & middle & np.isfinite(points[..., 0])]
+    assert floor[:, 0].max() > 4.5  # seen below the body
+    assert len(kept) == CONTACT_PIXELS * middle.sum()
+    assert kept[:, 0].min() >= 3.9 and kept[:, 0].max() < 4.5
+
+
+def test_at_most_the_lowest_pixels_represent_an_obstacle():
+    labels = render_labels(CAMERA, POSE)
+    labels[60, 70:90] = BOX  # one row, with floor above it
+    points = visible(labels, 0.3)
+    assert np.isfinite(points[60, 70:90]).all() and np.isnan(points[:60, 70:90]).all()
+    assert np.isfinite(points[61:, 70:90]).all()
 
 
 def test_pixels_without_a_class_hide_nothing():

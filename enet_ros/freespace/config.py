@@ -77,9 +77,10 @@ class GroundConfig:
     points: str = live('visible', 'which pixels have a point in ~/ground_points: visible (those '
                        'below the first obstacle of their image column) or static (all that '
                        'would show ground if there were no obstacles)', choices=GROUND_POINTS)
-    contact_depth: float = live(0.2, 'with points visible: how far behind the first obstacle of '
-                                'a column its pixels keep their points, in meters, so that the '
-                                'obstacle has some; 0: none', minimum=0.0, maximum=10.0)
+    contact_depth: float = live(0.2, 'with points visible: the lowest pixels of the first '
+                                'obstacle of a column have points up to this far behind its '
+                                'contact, in meters, which represent it; 0: none', minimum=0.0,
+                                maximum=10.0)
 
     def __post_init__(self) -> None:
         check(self)

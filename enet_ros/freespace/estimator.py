@@ -44,7 +44,7 @@ class FreeSpaceEstimator:
         self.grid = Grid(self.ray_caster, config.grid)
         self.scan = Scan(self.ray_caster, config.scan)
         self.curb_detector = CurbDetector(self.ground)
-        self.visible_ground = VisibleGround(self.ground, config.ground.contact_depth)
+        self.visible_ground = VisibleGround(self.ray_caster, config.ground.contact_depth)
 
     def __call__(self, labels: NDArray[np.uint8],
                  confidence: NDArray[np.uint8] | None = None) -> 'FreeSpaceEstimate':
@@ -85,7 +85,7 @@ class FreeSpaceEstimate:
     @cached_property
     def ground_points(self) -> NDArray[np.float32]:
         """The ground points of the pixels that show ground, (H, W, 2) as in VisibleGround."""
-        return self._estimator.visible_ground(self._surfaces)
+        return self._estimator.visible_ground(self._surfaces, self._rays)
 
     @cached_property
     def pitch_error(self) -> float:

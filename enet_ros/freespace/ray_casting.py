@@ -91,10 +91,7 @@ class RayCaster:
         x, y: (...) in the base frame, meters.
         """
         x, y = x - self.ground.foot[0], y - self.ground.foot[1]
-        bearing = _wrap(np.arctan2(y, x) - self.middle) - self._first_bearing
-        ray = np.round(bearing / self._bearing_step).astype(int)
-        if self._all_around:
-            ray %= len(self._rays)
+        ray = self._ray_towards(x, y)
         dip = np.arctan2(self.ground.height, np.hypot(x, y))
         sample = np.round((self._first_dip - dip) / self._dip_step).astype(int)
         valid_ray = np.clip(ray, 0, len(self._rays) - 1)
@@ -128,6 +125,19 @@ class RayCaster:
         return CastRays(self._states(seen, contact, obstacle_stop),
                         self._contacts(is_border, border_range, border_pixel),
                         self._contacts(is_obstacle, end_range, end_pixel))
+
+    def end_ranges(self, rays: CastRays, directions: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the range of the obstacle in each direction, (N, 2) unit vectors, or infinity."""
+        ends = np.full(len(self._rays), np.inf)
+        ends[rays.obstacles.ray] = rays.obstacles.range
+        ray = self._ray_towards(directions[:, 0], directions[:, 1])
+        return ends[np.clip(ray, 0, len(ends) - 1)]
+
+    def _ray_towards(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.intp]:
+        """Return the index of the ray towards points relative to the foot, maybe outside."""
+        bearing = _wrap(np.arctan2(y, x) - self.middle) - self._first_bearing
+        ray = np.round(bearing / self._bearing_step).astype(int)
+        return ray % len(self._rays) if self._all_around else ray
 
     def _states(self, seen: NDArray[np.int8], start: NDArray[np.intp],
                 stop: NDArray[np.intp]) -> NDArray[np.int8]:
