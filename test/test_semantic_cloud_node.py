@@ -82,6 +82,13 @@ def test_points_obstacles_and_scan_of_a_wall(semantic_cloud, probe):
     np.testing.assert_allclose(ranges[right], DISTANCE / np.cos(bearings[right]), rtol=0.01)
     assert np.isinf(ranges[(bearings > 0.05) & (bearings < 0.4)]).all()
 
+    depth = np.full((HEIGHT, WIDTH), DISTANCE, np.float32)
+    depth[:, 80:] = np.nan  # of the box
+    label = source.send_until(has_results(probe, SCAN), lambda: source.frame(depth=depth))
+    ranges = np.array(result_of(probe, SCAN, label).ranges)
+    assert np.isnan(ranges[right]).all()
+    assert np.isinf(ranges[(bearings > 0.05) & (bearings < 0.4)]).all()
+
 
 def test_without_confidence_the_cloud_has_no_such_field(semantic_cloud, probe):
     _, source = semantic_cloud(topics=[POINTS])
