@@ -235,6 +235,26 @@ def test_both_nodes_in_one_process(start_freespace):
         start_freespace(processes='many')
 
 
+@pytest.mark.parametrize('argument', ['autostart', 'use_sim_time', 'respawn', 'rviz'])
+@pytest.mark.parametrize('value', ['perhaps', '', '\x1b'])
+def test_switches_are_true_or_false(start_segment, argument, value):
+    with pytest.raises(Exception, match=f'{argument} is .*; it must be true or false'):
+        start_segment(**{argument: value})
+
+
+@pytest.mark.parametrize('argument', ['image', 'camera_info', 'namespace', 'odom'])
+@pytest.mark.parametrize('value', ['a b', 'a:=b', '1', 'a//b', 'ro\nad', '$(env HOME)'])
+def test_names_are_those_of_ros(start_freespace, argument, value):
+    with pytest.raises(Exception, match=f'{argument} is .*; names in ROS consist of letters'):
+        start_freespace(**{argument: value})
+
+
+@pytest.mark.parametrize('value', ['front', '/front', 'front/left', '/front/left/', '/', ''])
+def test_namespaces_may_be_relative_or_empty(start_freespace, value):
+    start_freespace(namespace=value)
+
+
+
 @pytest.mark.parametrize('processes, executable', [
     ('two', 'freespace_node'), ('one', 'segmentation_and_freespace')])
 def test_the_free_space_node_gets_the_pose_of_the_street_camera(start_freespace, processes,

@@ -1,6 +1,7 @@
 """Actions that the launch files share."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ament_index_python.packages import (
 )
 from launch import Action, LaunchContext
 from launch.actions import DeclareLaunchArgument, LogInfo, SetEnvironmentVariable
-from launch.conditions import IfCondition
+from launch.conditions import IfCondition, InvalidConditionExpressionError
 from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -41,6 +42,10 @@ ARGUMENTS = {
                 'bring it up, so that autostart must be false'),
     'rviz': ('false', 'show the outputs in RViz (package rviz2)'),
 }
+BOOLEANS = 'use_sim_time', 'autostart', 'respawn', 'rviz'
+NAMES = 'image', 'camera_info', 'namespace', 'odom', 'depth'
+# Of topics, also private ones, and of namespaces; empty: none.
+NAME = r'(~?/?([A-Za-z_]\w*/)*[A-Za-z_]\w*/?)?|/'
 MODEL_PARAMETERS = {'model': 'model.path', 'engine': 'model.engine', 'device': 'model.device'}
 
 
@@ -51,8 +56,14 @@ def declare(arguments: dict[str, tuple[str, str]]) -> list[DeclareLaunchArgument
 
 
 def check_arguments(context: LaunchContext) -> None:
-    """Raise BadInput if the parameter file or RViz is missing, or arguments exclude each other."""
+    """Raise BadInput if an argument is invalid, or the parameter file or RViz is missing."""
     values = context.launch_configurations
+    for argument in BOOLEANS:
+        is_true(context, argument)
+    for argument in NAMES:
+        if argument in values and not re.fullmatch(NAME, values[argument]):
+            raise BadInput(f'{argument} is {values[argument]!r}; names in ROS consist of letters, '
+                           'digits and underscores, separated by /')
     if is_true(context, 'respawn') and is_true(context, 'autostart'):
         raise BadInput('respawn:=true leaves a node that was started again unconfigured; add '
                        "autostart:=false and let Nav2's lifecycle manager bring the nodes up")
@@ -146,8 +157,12 @@ def respawn(context: LaunchContext) -> dict[str, bool | float]:
 
 
 def is_true(context: LaunchContext, argument: str) -> bool:
-    """Return whether a launch argument is true."""
-    return IfCondition(context.launch_configurations[argument]).evaluate(context)
+    """Return whether a launch argument is true; raise BadInput if it is neither true nor false."""
+    try:
+        return IfCondition(context.launch_configurations[argument]).evaluate(context)
+    except InvalidConditionExpressionError as error:
+        raise BadInput(f'{argument} is {context.launch_configurations[argument]!r}; it must be '
+                       'true or false') from error
 
 
 def _text(value: str) -> ParameterValue:
