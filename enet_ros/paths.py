@@ -5,13 +5,30 @@ from pathlib import Path
 
 from enet_ros.errors import BadInput
 
+MAX_NAME_BYTES = 255  # of a file or folder, on the file systems of Linux
+MAX_PATH_BYTES = 3000  # Linux takes 4095, of which the working folder may be a part
+
 
 def user_path(text: str | os.PathLike[str]) -> Path:
     """Return a path that a user wrote, with a leading ~ expanded.
 
     ~NAME of an unknown user stays as it is, so that the error names the path as it was given.
+    Raise BadInput where `check_path` does.
     """
+    check_path(text)
     return Path(os.path.expanduser(text))
+
+
+def check_path(text: str | os.PathLike[str]) -> None:
+    """Raise BadInput for a text that no file system takes as a path."""
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        encoded = b'\0'
+    longest = max(map(len, encoded.split(b'/')))
+    if b'\0' in encoded or longest > MAX_NAME_BYTES or len(encoded) > MAX_PATH_BYTES:
+        raise BadInput(f'{os.fspath(text)!r} is no path: names of files have no null characters '
+                       f'and at most {MAX_NAME_BYTES} bytes, and paths {MAX_PATH_BYTES}')
 
 
 def share_folder() -> Path:

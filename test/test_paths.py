@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from enet_ros import cli
+from enet_ros.errors import BadInput
+from enet_ros.models.checkpoint import resolve
 from enet_ros.paths import user_path, write_atomically
 
 
@@ -54,3 +56,15 @@ def test_interrupted_atomic_write_keeps_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_atomically(file, b'new')
     assert file.read_bytes() == b'old' and list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize('text', ['a' * 256, 'b/' + 'ü' * 128, 'a\0b', '\ud800', '~/' + 'c' * 300,
+                                  'd/' * 2000])
+def test_text_that_is_no_path_is_refused(text):
+    with pytest.raises(BadInput, match='is no path: names of files'):
+        user_path(text)
+    with pytest.raises(BadInput, match='is no path'):
+        resolve(text)
+    assert user_path('a' * 255).name == 'a' * 255
+    with pytest.raises(BadInput, match='does not exist'):
+        resolve('a' * 255)

@@ -16,7 +16,7 @@ from enet_ros.json_data import json_text, parse_json
 from enet_ros.labels import LabelSet
 from enet_ros.models.registry import find_architecture
 from enet_ros.models.stored_network import StoredNetwork
-from enet_ros.paths import share_folder, user_path, write_atomically
+from enet_ros.paths import MAX_NAME_BYTES, share_folder, user_path, write_atomically
 from enet_ros.yaml_data import SIDES
 
 if TYPE_CHECKING:
@@ -197,8 +197,9 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     if not name:
         raise BadInput('no model is named; give a .safetensors or .onnx file, or one of '
                        f'{_shipped()}')
-    shipped = models_folder() / f'{name}.safetensors'
-    path = shipped if shipped.is_file() else user_path(name)
+    path, shipped = user_path(name), models_folder() / f'{name}.safetensors'
+    if len(os.fsencode(shipped.name)) <= MAX_NAME_BYTES and shipped.is_file():
+        path = shipped
     if not path.is_file():
         raise BadInput(f'model {name} does not exist; give a .safetensors or .onnx file, or one '
                        f'of {_shipped()}')

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enet_ros.errors import BadInput, one_line
+from enet_ros.paths import check_path
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
@@ -111,6 +112,11 @@ def _embed_external_data(model: 'ModelProto', path: Path) -> None:
             continue
         location = next((entry.value for entry in tensor.external_data
                          if entry.key == 'location'), '')
+        try:
+            check_path(location)
+        except BadInput as error:
+            raise BadInput(f'{path} has data in a file whose name {error}; export it as one file'
+                           ) from error
         file = folder / location
         if not location or not file.resolve().is_relative_to(folder):
             raise BadInput(f'{path} has data in {location!r}, outside of its folder, which is not '

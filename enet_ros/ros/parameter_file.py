@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from enet_ros.errors import BadInput
 from enet_ros.input_file import read_input
+from enet_ros.paths import check_path
 from enet_ros.yaml_data import MAX_YAML_BYTES
 from enet_ros.yaml_loader import load_yaml
 
@@ -21,6 +22,7 @@ def read_parameter_file(path: str | Path, node: str, namespace: str = '') -> dic
     file is missing or is not a parameter file.
     """
     where = f'params_file {str(path)!r}'
+    check_path(path)
     if not Path(path).is_file():
         raise BadInput(f'{where} is not a file; leave the argument out to use the file that comes '
                        'with enet_ros')
