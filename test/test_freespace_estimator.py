@@ -7,6 +7,7 @@ import pytest
 from scenes import BOX, FLOOR, PAVEMENT, TRUCK, YARD, Block, pinhole, render_labels
 
 from enet_ros.errors import BadInput
+from enet_ros.freespace import ray_casting
 from enet_ros.freespace.camera import Calibration
 from enet_ros.freespace.config import (
     ClassesConfig,
@@ -342,3 +343,14 @@ def test_the_default_overhanging_classes(labels, names):
     ids = np.flatnonzero(classes.overhanging)
     assert [labels.names[place] for place in ids] == names
     assert not SurfaceClasses(labels, overhanging=()).overhanging.any()
+
+
+def test_scans_and_rays_that_take_all_memory_are_refused(monkeypatch):
+    config = dataclasses.replace(OPEN, scan=ScanConfig(-3.14, 3.14, 0.0016, 1000.0),
+                                 ground=GroundConfig(pixel_length=10.0))
+    far = Pose.from_angles(0, 0, 90.0, 0, 0.2, 0)
+    with pytest.raises(BadInput, match=r'the scan has 3926 bearings of \d+ samples, more than'):
+        FreeSpaceEstimator(pinhole(*SIZE, 9000.0), far, SIZE, YARD, config)
+    monkeypatch.setattr(ray_casting, 'MAX_SAMPLES', 100_000)
+    with pytest.raises(BadInput, match='rays one pixel apart .*more than 100,000; reduce'):
+        free_space(AHEAD)

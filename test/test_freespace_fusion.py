@@ -95,3 +95,9 @@ def test_frames_are_not_fused_if_the_base_is_too_fast(fusion):
 def test_odometry_that_is_not_finite_is_rejected(fusion):
     with pytest.raises(BadInput, match='finite'):
         fusion.add(UNKNOWN, float('nan'), 0.0, 0.0)
+
+
+@pytest.mark.parametrize('pose', [(1e300, 0.0, 0.0), (0.0, -2e8, 0.0), (0.0, 0.0, float('inf'))])
+def test_odometry_beyond_all_cells_is_refused(fusion, pose):
+    with pytest.raises(BadInput, match='at most 1e.08 m, correct the odometry'):
+        fusion.add(np.zeros(fusion.grid.shape, np.int8), *pose)

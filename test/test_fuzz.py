@@ -16,7 +16,8 @@ import fuzz_entries
 import hypothesis
 from fuzz_entries import ENTRIES
 
-SLOW = {'checkpoints', '.pth files', 'enet import', 'free space', 'parameter files'}  # over 10 ms for an input
+# Over 10 ms for an input.
+SLOW = {'checkpoints', '.pth files', 'enet import', 'free space', 'parameter files'}
 
 
 @pytest.mark.parametrize('name', ENTRIES)

@@ -95,3 +95,12 @@ def test_invalid_poses_are_rejected(pose, message):
 def test_a_camera_that_sees_no_ground_is_rejected(pitch, length):
     with pytest.raises(BadInput, match='sees no ground'):
         GroundPlane(CAMERA, Pose.from_angles(0, 0, 1, 0, pitch, 0), length)
+
+
+def test_ground_in_too_few_pixels_is_refused():
+    lens = Calibration(
+        32, 24, (30.0, 0, 16, 0, 30, 12, 0, 0, 1), (
+            -0.39971573068518973, -0.17456904565627113, -0.39971573068518973, -0.5, 0, 0, 0, 0),
+        'rational_polynomial')
+    with pytest.raises(BadInput, match='sees usable ground in too few pixels'):
+        GroundPlane(Camera(lens, 32, 24, rectified=False), Pose.from_angles(0, 0, 0.75), 0.55)

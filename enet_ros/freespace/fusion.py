@@ -9,6 +9,7 @@ from enet_ros.freespace.grid import Grid
 from enet_ros.freespace.surface_classes import FREE, OCCUPIED, UNKNOWN
 
 MAX_TURN = 1.0  # rad between frames
+MAX_DISTANCE = 1e8  # meters from the origin of the odometry; farther away, cells have no numbers
 
 
 class GridFusion:
@@ -43,11 +44,11 @@ class GridFusion:
         """Add a grid (rows, columns) and return the fused grid of the same shape.
 
         x, y, yaw: pose of the base in the odometry frame, meters and rad. After a jump all earlier
-        frames are forgotten. Raise BadInput if the pose is not finite.
+        frames are forgotten. Raise BadInput if the pose is not finite or too far away.
         """
-        if not np.isfinite([x, y, yaw]).all():
+        if not (np.isfinite([x, y, yaw]).all() and max(abs(x), abs(y)) <= MAX_DISTANCE):
             raise BadInput(f'the odometry is x {x}, y {y}, yaw {yaw}; all must be finite numbers, '
-                           'correct the odometry')
+                           f'and x and y at most {MAX_DISTANCE:g} m, correct the odometry')
         middle = np.floor(np.array([x, y]) / self.resolution).astype(int)
         self.jump = self._describe_jump(x, y, yaw)
         if self.jump:

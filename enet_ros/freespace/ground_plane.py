@@ -17,7 +17,7 @@ class GroundPlane:
 
     The foot is the point of the ground below the camera. The ground is usable up to `reach`, the
     distance from the foot (meters) where a pixel covers `pixel_length` meters of ground. Raise
-    BadInput if no pixel shows usable ground.
+    BadInput if no pixel shows usable ground, or too few do.
 
     Attributes:
         points: float32 (H, W, 2), the x and y in the base frame (meters) that each pixel shows;
@@ -52,6 +52,9 @@ class GroundPlane:
         self.fine_dip_step = _smallest(_pixel_change(dip)[usable])
         self.bearing_step = _smallest(np.hypot(_pixel_change(across[..., 0]),
                                                _pixel_change(across[..., 1]))[usable])
+        if not np.isfinite([self.dip_step, self.fine_dip_step, self.bearing_step]).all():
+            raise BadInput('the camera sees usable ground in too few pixels, or all of them show '
+                           'the same direction; check its calibration, height, roll and pitch')
 
     def points_within(self, distance: float) -> NDArray[np.float32]:
         """Return `points` up to another distance from the foot, meters."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from enet_ros.errors import BadInput
 from enet_ros.freespace.ground_plane import GroundPlane
 from enet_ros.freespace.overhang import close_gaps
 from enet_ros.freespace.surface_classes import DRIVABLE, FREE, OBSTACLE, OCCUPIED, UNKNOWN
@@ -41,6 +42,9 @@ class CastRays:
     obstacles: Contacts
 
 
+MAX_SAMPLES = 20_000_000  # of rays or a scan; their tables take about 1 GB for a short time
+
+
 class RayCaster:
     """Casts rays from the camera's foot over the visible ground.
 
@@ -51,6 +55,7 @@ class RayCaster:
     overhanging: bool (256,), which class ids are obstacles with a gap below.
     clearance: largest height of such a gap, meters.
     span: as in overhang.close_gaps, meters.
+    Raise BadInput for more than MAX_SAMPLES samples.
 
     Attributes:
         bearings: (B,) rad in the base frame. directions: (B, 2) the same as unit vectors.
@@ -71,6 +76,10 @@ class RayCaster:
         self.directions = np.c_[np.cos(self.bearings), np.sin(self.bearings)]
         self._first_dip, self._dip_step = ground.dips.max(), ground.fine_dip_step
         samples = int((self._first_dip - ground.dips.min()) / self._dip_step) + 2
+        if count * samples > MAX_SAMPLES:
+            raise BadInput(f'rays one pixel apart over the ground in the image have {count} x '
+                           f'{samples} samples, more than {MAX_SAMPLES:,}; reduce the label image '
+                           'with output.size, or check calibration and pose of the camera')
         dips = self._first_dip - self._dip_step * np.arange(-0.5, samples)
         # edges[i] is the boundary between samples i - 1 and i.
         self.edges = np.maximum(ground.height / np.tan(np.maximum(dips, 1e-3)), 0.0)

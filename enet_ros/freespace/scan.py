@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import ScanConfig
 from enet_ros.freespace.ground_plane import GroundPlane
-from enet_ros.freespace.ray_casting import CastRays, RayCaster
+from enet_ros.freespace.ray_casting import MAX_SAMPLES, CastRays, RayCaster
 from enet_ros.freespace.surface_classes import FREE, OCCUPIED
 
 # Largest range at which a bearing may enter the image, relative to the nearest. Ground nearer than
@@ -19,7 +19,8 @@ MIN_STEP = 0.02  # meters between samples
 class Scan:
     """Measures the range to the first obstacle from the base frame's origin.
 
-    Raise BadInput if the origin is beyond the reach of the camera.
+    Raise BadInput if the origin is beyond the reach of the camera, or for more than MAX_SAMPLES
+    samples.
 
     Attributes:
         bearings: (N,) rad, counter-clockwise. increment: their step, rad.
@@ -38,6 +39,10 @@ class Scan:
                            f'sees only {ray_caster.reach:.1f} m of ground; no scan about the '
                            'origin is possible, correct the pose')
         ranges = _sample_ranges(ground, offset, self.range_max)
+        if len(ranges) * config.count > MAX_SAMPLES:
+            raise BadInput(f'the scan has {config.count} bearings of {len(ranges)} samples, more '
+                           f'than {MAX_SAMPLES:,} in all; use a larger scan.angle_increment or a '
+                           'smaller scan.range_max')
         samples = ray_caster.samples(ranges * np.cos(self.bearings)[:, None],
                                      ranges * np.sin(self.bearings)[:, None])  # (N, R)
         visible = samples != ray_caster.outside
