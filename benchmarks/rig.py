@@ -99,7 +99,7 @@ class Rig(WaitingNode):
         self.start('street_camera', name, parameters, {'image': topic})
 
     def bring_up(self, node: str) -> None:
-        """Configure and activate a managed node."""
+        """Configure and activate a managed node, which may be named with its namespace."""
         self.change_state(node, CONFIGURE)
         self.change_state(node, ACTIVATE)
 
@@ -179,7 +179,7 @@ class Rig(WaitingNode):
                 process.wait()
 
     def _log(self, name: str) -> Path:
-        return self.folder / f'{name}.log'
+        return self.folder / f'{name.rpartition("/")[2]}.log'
 
     def _log_tail(self, name: str) -> str:
         text = self._log(name).read_text(errors='replace').split('\n', 1)[-1].strip()

@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 
 MANAGER = '/lifecycle_manager_perception'
 BOND = 'bond to a lifecycle manager'
-NODES = {NODE: PARAMETERS, depth_publisher.NODE: depth_publisher.PARAMETERS}
+SEGMENTATION = '/segmentation_node'
 DOWN, UP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE
 
 
@@ -56,28 +56,31 @@ def test_an_active_node_sends_heartbeats(start_node, probe):
     assert 'Traceback' not in node.output()
 
 
-@pytest.mark.parametrize('killed', NODES)
-def test_the_manager_activates_all_nodes_again_after_one_was_killed(start_node, probe, killed):
+@pytest.mark.parametrize('killed, other', [(SEGMENTATION, NODE), (depth_publisher.NODE, NODE)])
+def test_the_manager_activates_all_nodes_again_after_one_was_killed(start_node, probe, tiny_model,
+                                                                    killed, other):
     manager = nav2.executable('nav2_lifecycle_manager', 'lifecycle_manager')
     pytest.importorskip('bondpy', reason='needs bondpy')
     messages = pytest.importorskip('bond.msg', reason='needs bondpy')
+    parameters = {SEGMENTATION: {'model.path': tiny_model, 'model.device': 'cpu'},
+                  NODE: PARAMETERS, depth_publisher.NODE: depth_publisher.PARAMETERS}
     probe.subscribe(messages.Status, '/bond', 100)
-    nodes = {node: start_node(node[1:], parameters) for node, parameters in NODES.items()}
-    names = ', '.join(node[1:] for node in NODES)
+    nodes = {node: start_node(node[1:], parameters[node]) for node in (killed, other)}
+    names = ', '.join(node[1:] for node in nodes)
     log = start_node(manager, {'node_names': f'[{names}]'}, remaps={'__node': MANAGER[1:]},
                      params_file=nav2.CONFIG / 'lifecycle_manager.yaml')
-    wait_until_active(probe)
+    wait_until_active(probe, nodes)
     del probe.received['/bond'][:]
     # Of a node that ends before its second heartbeat, the manager never notices it.
     probe.wait(lambda: len(probe.received['/bond']) > 40, 'heartbeats')
     nodes[killed].stop(signal.SIGKILL)
-    start_node(killed[1:], NODES[killed])
+    start_node(killed[1:], parameters[killed])
     probe.wait(lambda: 'CRITICAL FAILURE' in log.output(), 'report of the manager')
-    wait_until_active(probe)
+    wait_until_active(probe, nodes)
 
 
-def wait_until_active(probe):
+def wait_until_active(probe, nodes):
     """Wait until the manager reports that its nodes are active."""
     probe.wait(lambda: probe.call(Trigger, f'{MANAGER}/is_active', Trigger.Request()).success,
                'active nodes', 2 * TIMEOUT)
-    assert [probe.state(node) for node in NODES] == ['active', 'active']
+    assert [probe.state(node) for node in nodes] == ['active', 'active']
