@@ -72,8 +72,10 @@ def test_an_obstacle_above_a_gap_is_where_it_stands():
     points = visible(labels, 0.3)
     middle = np.abs(np.arange(SIZE[0]) - SIZE[0] / 2) < 10
     kept = points[(labels == TRUCK) & middle & np.isfinite(points[..., 0])]
-    floor = points[(labels == FLOOR) & middle & np.isfinite(points[..., 0])]
-    assert floor[:, 0].max() > 4.5  # seen below the body
+    below_body = (labels == FLOOR) & middle & (GROUND.points[..., 0] > 4.5)
+    before_body = (labels == FLOOR) & middle & (GROUND.points[..., 0] < 3.9)
+    assert below_body.any() and np.isnan(points[below_body]).all()
+    assert before_body.any() and np.isfinite(points[before_body]).all()
     assert len(kept) == CONTACT_PIXELS * middle.sum()
     assert kept[:, 0].min() >= 3.9 and kept[:, 0].max() < 4.5
 

@@ -15,7 +15,8 @@ class VisibleGround:
     Seen from below, an image column shows ground up to its first obstacle: its contact. Pixels
     from there on show the obstacle or what is behind it, and not the ground at their point. The
     lowest CONTACT_PIXELS of them represent the obstacle: their points are moved to where it
-    stands. For a body above a gap, such as a car's, this is nearer than the ground seen below it.
+    stands. For a body above a gap, such as a car's, this is nearer than the ground seen below it,
+    which is removed: a robot cannot drive there.
 
     contact_depth: of the points that represent an obstacle, from its contact on, meters; 0: none.
     """
@@ -24,6 +25,8 @@ class VisibleGround:
         self._ray_caster, self._contact_depth = ray_caster, contact_depth
         self._points = ray_caster.ground.points
         self._rows = np.arange(self._points.shape[0])[:, None]
+        foot = ray_caster.ground.foot.astype(np.float32)
+        self._ranges = np.linalg.norm(self._points - foot, axis=-1)  # (H, W)
 
     def __call__(self, surfaces: NDArray[np.int8], rays: CastRays) -> NDArray[np.float32]:
         """Return the x and y that each pixel shows, (H, W, 2) meters in the base frame, or NaN.
@@ -41,7 +44,7 @@ class VisibleGround:
 
     def _represent_obstacles(self, points: NDArray[np.float32], surfaces: NDArray[np.int8],
                              contact: NDArray[np.intp], rays: CastRays) -> None:
-        """Set the points of the lowest pixels of obstacles, in place.
+        """Move the points of the lowest pixels of obstacles, and remove those behind, in place.
 
         contact: row of each column's contact, (W,), or -1.
         """
@@ -55,6 +58,9 @@ class VisibleGround:
         directions = offsets / ranges[:, None]
         borders = (ranges + np.linalg.norm(below, axis=-1)) / 2  # between the two pixels
         near = np.minimum(borders, self._ray_caster.end_ranges(rays, directions))
+        limits = np.full(len(contact), np.inf, np.float32)
+        limits[columns] = near
+        points[self._ranges > limits] = np.nan
         for pixel in range(CONTACT_PIXELS):
             row = rows - pixel
             shown = (row >= 0) & (surfaces[row, columns] == OBSTACLE)
