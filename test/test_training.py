@@ -201,7 +201,8 @@ def test_dropout_can_be_disabled():
 # Recipes
 
 def test_shipped_recipes():
-    assert set(recipe_files()) == {'best', 'continue', 'refine', 'streets', 'paper', 'segnet'}
+    assert set(recipe_files()) == {'best', 'continue', 'refine', 'streets', 'scales', 'paper',
+                                   'segnet'}
     paper = load_recipe('paper')
     assert (paper.learning_rate, paper.weight_decay, paper.batch_size) == (5e-4, 2e-4, 10)
     assert (paper.encoder_epochs, paper.class_weight_offset) == (300, 1.02)
