@@ -25,8 +25,7 @@ class VisibleGround:
         self._ray_caster, self._contact_depth = ray_caster, contact_depth
         self._points = ray_caster.ground.points
         self._rows = np.arange(self._points.shape[0])[:, None]
-        foot = ray_caster.ground.foot.astype(np.float32)
-        self._ranges = np.linalg.norm(self._points - foot, axis=-1)  # (H, W)
+        self._ranges = np.linalg.norm(self._points - ray_caster.ground.foot, axis=-1)  # (H, W)
 
     def __call__(self, surfaces: NDArray[np.int8], rays: CastRays) -> NDArray[np.float32]:
         """Return the x and y that each pixel shows, (H, W, 2) meters in the base frame, or NaN.
@@ -52,13 +51,12 @@ class VisibleGround:
         columns = np.arange(len(contact))
         columns = columns[(contact >= 0) & np.isfinite(self._points[contact, columns, 0])]
         rows = contact[columns]
-        offsets = self._points[rows, columns] - foot           # (K, 2)
-        below = self._points[np.minimum(rows + 1, len(points) - 1), columns] - foot
-        ranges = np.linalg.norm(offsets, axis=-1)
-        directions = offsets / ranges[:, None]
-        borders = (ranges + np.linalg.norm(below, axis=-1)) / 2  # between the two pixels
+        ranges = self._ranges[rows, columns]                   # (K,)
+        directions = (self._points[rows, columns] - foot) / ranges[:, None]
+        below = self._ranges[np.minimum(rows + 1, len(points) - 1), columns]
+        borders = (ranges + below) / 2                         # between the two pixels
         near = np.minimum(borders, self._ray_caster.end_ranges(rays, directions))
-        limits = np.full(len(contact), np.inf, np.float32)
+        limits = np.full(len(contact), np.inf)
         limits[columns] = near
         points[self._ranges > limits] = np.nan
         for pixel in range(CONTACT_PIXELS):
