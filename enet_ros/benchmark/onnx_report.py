@@ -3,8 +3,7 @@
 from pathlib import PurePath
 
 from enet_ros.benchmark.chart import Bar
-from enet_ros.benchmark.machine import is_busy
-from enet_ros.benchmark.report import ReportFolder, machine_text, table
+from enet_ros.benchmark.report import ReportFolder, busy_warning, machine_text, table
 from enet_ros.benchmark.results import OnnxResults, OnnxSizeResult
 
 
@@ -16,14 +15,12 @@ def onnx_markdown(results: OnnxResults) -> str:
                  f'Machine: {machine_text(machine)}. Threads: '
                  f'{results["threads"] or "one per core"}. From uint8 image to uint8 labels; all '
                  'candidates took turns.')
-    if is_busy(machine):
-        parts.append(f'**The machine was busy at the start (load {machine["load"]}): the times '
-                     'are unreliable.**')
+    parts.append(busy_warning(machine))
     parts += [f'### {_title(size)}\n\n{_rows(size)}' for size in results['sizes']]
     if results['skipped']:
         parts.append('\n'.join(f'- {skipped["name"]}: {skipped["reason"]}'
                                for skipped in results['skipped']))
-    return '\n\n'.join(parts) + '\n'
+    return '\n\n'.join(part for part in parts if part) + '\n'
 
 
 def write_onnx_report(folder: ReportFolder, results: OnnxResults) -> None:

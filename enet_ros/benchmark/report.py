@@ -68,6 +68,14 @@ def machine_text(machine: Machine) -> str:
             f'{machine["gpu"] or "no GPU"}; {machine["system"]}; {versions}')
 
 
+def busy_warning(machine: Machine) -> str:
+    """Return a warning if the machine was busy, or an empty text."""
+    if not is_busy(machine):
+        return ''
+    return (f'**The machine was busy at the start (load {machine["load"]}): the times are '
+            'unreliable.**')
+
+
 def _header(results: Results) -> str:
     machine = results['machine']
     lines = [
@@ -80,9 +88,7 @@ def _header(results: Results) -> str:
     ]
     if results['seconds'] is None:
         lines.append('**This run is not complete: what is missing was not measured.**')
-    if is_busy(machine):
-        lines.append(f'**The machine was busy at the start (load {machine["load"]}): the times '
-                     'are unreliable.**')
+    lines.append(busy_warning(machine))
     return '\n\n'.join(line for line in lines if line)
 
 
