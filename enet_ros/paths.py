@@ -1,6 +1,9 @@
 """Paths that users write, output folders, installed files, and the atomic write."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from enet_ros.errors import BadInput
@@ -41,6 +44,16 @@ def share_folder() -> Path:
         if (folder / 'package.xml').is_file():
             return folder
     return package.parent
+
+
+@contextmanager
+def temporary_files() -> Iterator[None]:
+    """Raise BadInput for an OSError in the with statement, which writes temporary files."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f'cannot write a temporary file: {error.strerror}; free space in '
+                       f'{tempfile.gettempdir()}, or set TMPDIR') from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -3,8 +3,7 @@
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from enet_ros.engines.inference_spec import InferenceSpec
 from enet_ros.errors import BadInput
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.models.network import Network
+from enet_ros.paths import temporary_files
 
 OPSET = 17
 INPUT, OUTPUTS = 'image', ('labels', 'confidence')
@@ -51,7 +51,7 @@ def trace_to_onnx(module: torch.nn.Module, image: torch.Tensor, input_name: str,
     if not find_spec('onnx'):
         raise BadInput('the export to ONNX needs the package onnx; pip install onnx')
     axes = {name: {1: 'height', 2: 'width'} for name in (input_name, *output_names)}
-    with (_exporting, _temporary_files(), warnings.catch_warnings(), torch.inference_mode(),
+    with (_exporting, temporary_files(), warnings.catch_warnings(), torch.inference_mode(),
           tempfile.TemporaryDirectory() as folder):
         # PyTorch deprecates this exporter in favor of one that lacks some of these operators.
         # It also warns that sizes become constants, which is intended.
@@ -61,16 +61,6 @@ def trace_to_onnx(module: torch.nn.Module, image: torch.Tensor, input_name: str,
                           input_names=[input_name], output_names=list(output_names),
                           dynamic_axes=axes if dynamic else None)
         return file.read_bytes()
-
-
-@contextmanager
-def _temporary_files() -> Iterator[None]:
-    """Raise BadInput for an OSError in the with statement."""
-    try:
-        yield
-    except OSError as error:
-        raise BadInput(f'cannot write a temporary file: {error.strerror}; free space in '
-                       f'{tempfile.gettempdir()}, or set TMPDIR') from error
 
 
 class _FloatInside(torch.nn.Module):

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from enet_ros.errors import BadInput
 from enet_ros.input_file import read_input
-from enet_ros.paths import check_path
+from enet_ros.paths import check_path, temporary_files
 from enet_ros.yaml_data import MAX_YAML_BYTES
 from enet_ros.yaml_loader import load_yaml
 
@@ -48,16 +48,14 @@ def write_parameter_file(node: str, values: dict[str, Value]) -> str:
     import yaml
 
     text = yaml.safe_dump({f'/**/{node}': {'ros__parameters': values}})
-    path = ''
-    try:
+    with temporary_files():
         handle, path = tempfile.mkstemp(prefix='enet_ros_', suffix='.yaml')
-        with os.fdopen(handle, 'w') as file:
-            file.write(text)
-    except OSError as error:
-        if path:
+        try:
+            with os.fdopen(handle, 'w') as file:
+                file.write(text)
+        except OSError:
             os.unlink(path)
-        raise BadInput(f'cannot write a temporary file: {error.strerror}; free space in '
-                       f'{tempfile.gettempdir()}, or set TMPDIR') from error
+            raise
     return path
 
 
