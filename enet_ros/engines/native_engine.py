@@ -12,7 +12,7 @@ from enet_ros.engines.native_library import (
     precision_of,
     variants,
 )
-from enet_ros.engines.native_weights import native_weights, supported_layers
+from enet_ros.engines.native_weights import native_weights
 from enet_ros.errors import BadInput
 from enet_ros.logger import logger
 from enet_ros.models.checkpoint import ModelSpec
@@ -44,9 +44,8 @@ class NativeEngine:
             raise BadInput('engine native runs on CPUs, and device cuda is requested; choose '
                            'device cpu, or engine torch or tensorrt')
         stored = as_stored(network)
-        supported_layers(stored)
-        load_library()
         weights = native_weights(stored, spec)
+        load_library()
         self.variant = variant or _fastest_variant(config.precision, weights)
         self.threads = _threads(config.threads)
         self._network = NativeNetwork(self.variant, inference_spec, stored.classes, self.threads,
