@@ -1,7 +1,5 @@
 """The demo as users run it, and its checks of the outputs."""
 
-import os
-import signal
 import subprocess
 
 import cv2
@@ -11,6 +9,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
 from enet_ros.msg import FrameTiming
+from interrupted_demo import interrupt_demo
 from nodes import DOMAIN, TIMEOUT
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
@@ -27,10 +26,14 @@ from enet_ros.ros.messages import label_set
 RNG = np.random.default_rng(6)
 
 
+def command(tmp_path, *arguments):
+    return ['demo', '--out', str(tmp_path / 'out'), '--domain', str(DOMAIN),
+            *map(str, arguments)]
+
+
 def run_demo(tmp_path, *arguments):
-    return subprocess.run(
-        ['demo', '--out', str(tmp_path / 'out'), '--domain', str(DOMAIN), *map(str, arguments)],
-        capture_output=True, text=True, timeout=5 * TIMEOUT, cwd=tmp_path)
+    return subprocess.run(command(tmp_path, *arguments), capture_output=True, text=True,
+                          timeout=5 * TIMEOUT, cwd=tmp_path)
 
 
 def test_the_demo_on_the_synthetic_street(tmp_path, tiny_model):
@@ -69,20 +72,8 @@ def test_invalid_arguments_end_the_demo_with_a_reason(tmp_path, arguments, words
 
 
 def test_ctrl_c_ends_every_process(tmp_path, tiny_model):
-    process = subprocess.Popen(
-        ['demo', '--out', str(tmp_path / 'out'), '--domain', str(DOMAIN), '--model', tiny_model,
-         '--frames', '100000', '--width', '64', '--height', '48'],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    for line in process.stdout:
-        if 'first segmented frame' in line:
-            break
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 130
-    assert 'Traceback' not in errors
-    lines = subprocess.run(['ps', '-eo', 'args'], capture_output=True, text=True).stdout
-    assert not [line for line in lines.splitlines() if str(tiny_model) in line
-                and str(os.getpid()) not in line]
+    interrupt_demo(command(tmp_path, '--model', tiny_model, '--frames', 100000, '--width', 64,
+                           '--height', 48), tmp_path, 'first segmented frame', tiny_model)
 
 
 # The checks

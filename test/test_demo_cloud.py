@@ -1,8 +1,6 @@
 """The demo of labeled points as users run it, and its reading of clouds."""
 
-import os
 import re
-import signal
 import subprocess
 
 import cv2
@@ -11,6 +9,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
+from interrupted_demo import interrupt_demo
 from nodes import DOMAIN, TIMEOUT
 from std_msgs.msg import Header
 
@@ -56,20 +55,8 @@ def test_invalid_arguments_end_the_demo_with_a_reason(tmp_path, arguments, words
 
 
 def test_ctrl_c_ends_every_process(tmp_path, tiny_model):
-    process = subprocess.Popen(
-        command(tmp_path, '--model', tiny_model, '--frames', 100000, '--width', 160,
-                '--height', 120),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    for line in process.stdout:
-        if 'first labeled points' in line:
-            break
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 130
-    assert 'Traceback' not in errors
-    lines = subprocess.run(['ps', '-eo', 'args'], capture_output=True, text=True).stdout
-    assert not [line for line in lines.splitlines() if str(tiny_model) in line
-                and str(os.getpid()) not in line]
+    interrupt_demo(command(tmp_path, '--model', tiny_model, '--frames', 100000, '--width', 160,
+                           '--height', 120), tmp_path, 'first labeled points', tiny_model)
 
 
 @pytest.mark.parametrize('with_confidence', [True, False])
