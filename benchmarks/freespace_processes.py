@@ -8,7 +8,6 @@ labels and scans, and the CPU time of all processes.
 
 import argparse
 
-from rclpy.time import Time
 from rig import (
     RESPONSE_TIMEOUT,
     SETTLING_TIME,
@@ -20,7 +19,6 @@ from rig import (
 )
 from sensor_msgs.msg import Image, LaserScan
 
-from enet_ros.ros.demo.client import QOS
 from enet_ros.ros.label_stream import INPUTS
 
 CAMERA, SEGMENTATION, FREE_SPACE = 'replay_node', 'segmentation_node', 'freespace_node'
@@ -56,7 +54,8 @@ def measure(arrangement: str, options: argparse.Namespace, latencies: Latencies)
     """Add to the latencies; return the CPU time of all processes in seconds."""
     with open_rig() as rig:
         start(rig, arrangement, options)
-        newest = {topic: receive(rig, topic) for topic in TOPICS}
+        newest = {topic: rig.receive_ages(f'/{node}/{topic}', kind)
+                  for topic, (node, kind) in TOPICS.items()}
         if not rig.wait(lambda: newest['scan'], RESPONSE_TIMEOUT):
             raise DemoFailure(f'no scan was received within {RESPONSE_TIMEOUT:.0f} s')
         rig.pause(SETTLING_TIME)
@@ -84,19 +83,6 @@ def start(rig: Rig, arrangement: str, options: argparse.Namespace) -> None:
                   topics={topic: f'{SEGMENTATION}/{topic}' for topic in INPUTS})
         rig.bring_up(FREE_SPACE)
     rig.bring_up(SEGMENTATION)
-
-
-def receive(rig: Rig, topic: str) -> list[float]:
-    """Return a list to which each message adds its age on receipt, in milliseconds."""
-    node, message_type = TOPICS[topic]
-    values: list[float] = []
-
-    def append_age(message: Image | LaserScan) -> None:
-        age = rig.get_clock().now() - Time.from_msg(message.header.stamp)
-        values.append(1e-6 * age.nanoseconds)
-
-    rig.create_subscription(message_type, f'/{node}/{topic}', append_age, QOS)
-    return values
 
 
 if __name__ == '__main__':

@@ -36,7 +36,7 @@ from enet_ros.label_space.space import class_space
 from enet_ros.labels import CAMVID
 from enet_ros.ros import cloud_stream, label_stream
 from enet_ros.ros.convert import array_to_image, camera_info_from_pinhole, image_to_plane
-from enet_ros.ros.demo.client import LATCHED_QOS, QOS
+from enet_ros.ros.demo.waiting_node import LATCHED_QOS, QOS
 from enet_ros.ros.messages import label_info, label_map
 from enet_ros.ros.parameter_file import read_parameter_file
 from enet_ros.synthetic.street import StreetFrame, SyntheticStreet

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import rclpy
@@ -22,10 +22,11 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.time import Time
 from sensor_msgs.msg import Image
 
 from enet_ros.benchmark.machine import describe_machine, is_busy
-from enet_ros.ros.demo.waiting_node import DemoFailure, WaitingNode
+from enet_ros.ros.demo.waiting_node import QOS, DemoFailure, WaitingNode
 
 NODES = Path(__file__).parent / 'nodes'
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = (
@@ -137,6 +138,17 @@ class Rig(WaitingNode):
         self.create_subscription(message_type, topic, append,
                                  QoSProfile(depth=20, reliability=reliability))
         return receipts
+
+    def receive_ages(self, topic: str, message_type: type) -> list[float]:
+        """Subscribe to a topic; return a list to which each message adds its age, milliseconds."""
+        ages: list[float] = []
+
+        def append_age(message: Any) -> None:
+            age = self.get_clock().now() - Time.from_msg(message.header.stamp)
+            ages.append(1e-6 * age.nanoseconds)
+
+        self.create_subscription(message_type, topic, append_age, QOS)
+        return ages
 
     def pause(self, seconds: float) -> None:
         """Receive messages for some seconds."""

@@ -9,13 +9,12 @@ Small images at a high rate compress the time: at 10 Hz, a robot has 36,000 fram
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from nav_msgs.msg import OccupancyGrid
-from rclpy.time import Time
 from rig import (
     ACTIVATE,
     CLEANUP,
@@ -34,7 +33,6 @@ from rig import (
 )
 from sensor_msgs.msg import Image, LaserScan, PointCloud2
 
-from enet_ros.ros.demo.client import QOS
 from enet_ros.ros.label_stream import INPUTS
 
 CAMERA, SEGMENTATION, FREE_SPACE, CLOUD = (
@@ -49,8 +47,6 @@ FRAMES_PER_HOUR = 36_000
 WARM_UP = 60.0   # seconds that do not count, at most a quarter of the run
 MAX_SLOPE = 1.0  # MiB per FRAMES_PER_HOUR
 MAX_AGE_GROWTH = 1.05
-
-Ages = dict[str, list[tuple[float, float]]]  # by topic: (seconds since the start, milliseconds)
 
 
 class Usage(NamedTuple):
@@ -72,8 +68,7 @@ def main() -> None:
     options = parser.parse_args()
     with open_rig() as rig:
         start(rig, options)
-        began = seconds(rig)
-        ages = {topic: receive(rig, topic, began) for topic in OUTPUTS}
+        ages = {topic: rig.receive_ages(f'/{topic}', kind) for topic, kind in OUTPUTS.items()}
         for topic, values in ages.items():
             wait_for_output(rig, topic, values)
         usage = sample(rig, round(60 * options.minutes))
@@ -99,23 +94,6 @@ def start(rig: Rig, options: argparse.Namespace) -> None:
               topics={**labels, 'depth': f'/{CAMERA}/depth'})
     for node in MANAGED:
         rig.bring_up(node)
-
-
-def seconds(rig: Rig) -> float:
-    return 1e-9 * rig.get_clock().now().nanoseconds
-
-
-def receive(rig: Rig, topic: str, began: float) -> list[tuple[float, float]]:
-    """Return a list to which each message of a topic adds its time and its age."""
-    values: list[tuple[float, float]] = []
-
-    def append(message: Image | OccupancyGrid | LaserScan | PointCloud2) -> None:
-        now = seconds(rig)
-        stamp = 1e-9 * Time.from_msg(message.header.stamp).nanoseconds
-        values.append((now - began, 1e3 * (now - stamp)))
-
-    rig.create_subscription(OUTPUTS[topic], f'/{topic}', append, QOS)
-    return values
 
 
 def wait_for_output(rig: Rig, topic: str, values: Sequence[object]) -> None:
@@ -158,7 +136,7 @@ def run_cycles(rig: Rig, cycles: int, ages: Mapping[str, Sequence[object]]
 
 
 def report(usage: Mapping[str, Sequence[Usage]], idle: Mapping[str, Sequence[Usage]],
-           frames: Mapping[str, int], ages: Sequence[tuple[float, float]]) -> None:
+           frames: Mapping[str, int], ages: Sequence[float]) -> None:
     """Print what the nodes use over time, and whether the targets are met."""
     rows: list[tuple[object, ...]] = []
     targets: list[Target] = []
@@ -174,10 +152,10 @@ def report(usage: Mapping[str, Sequence[Usage]], idle: Mapping[str, Sequence[Usa
         targets += [
             (f'{node}: MiB per {FRAMES_PER_HOUR:,} frames', f'{slope:+.2f}', MAX_SLOPE,
              slope < MAX_SLOPE),
-            *grown(f'{node}: %s added under load', first, last),
-            *grown(f'{node}: %s added by lifecycles', idle[node][0], idle[node][-1])]
+            *grown(node, 'under load', first, last),
+            *grown(node, 'by lifecycles', idle[node][0], idle[node][-1])]
     print_table(('', 'resident MiB', 'threads', 'descriptors'), rows)
-    early, late = (percentiles((age for _, age in fifth(ages, index)), 99)[0] for index in (0, 4))
+    early, late = (percentiles(fifth(ages, index), 99)[0] for index in (0, 4))
     targets.append(('p99 age of scans, last fifth / first', f'{late / early:.2f}',
                     f'{MAX_AGE_GROWTH:.2f}', late / early <= MAX_AGE_GROWTH))
     print_targets(targets)
@@ -201,12 +179,12 @@ def memory_slope(values: Sequence[Usage]) -> float:
     return float(np.polyfit(np.arange(len(memory)), memory, 1)[0]) if len(memory) > 1 else 0.0
 
 
-def grown(name: str, before: Usage, after: Usage) -> list[Target]:
+def grown(node: str, when: str, before: Usage, after: Usage) -> list[Target]:
     """Return the targets that threads and descriptors do not grow."""
-    counts: dict[str, Callable[[Usage], int]] = {
-        'threads': lambda usage: usage.threads, 'descriptors': lambda usage: usage.descriptors}
-    return [(name % what, count(after) - count(before), 0, count(after) <= count(before))
-            for what, count in counts.items()]
+    added = {'threads': after.threads - before.threads,
+             'descriptors': after.descriptors - before.descriptors}
+    return [(f'{node}: {what} added {when}', count, 0, count <= 0)
+            for what, count in added.items()]
 
 
 if __name__ == '__main__':

@@ -12,7 +12,6 @@ import rclpy
 from rcl_interfaces.srv import SetParameters
 from rclpy.executors import ExternalShutdownException
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, Image
@@ -27,6 +26,8 @@ from enet_ros.ros.demo.score import FrameMessages, Score
 from enet_ros.ros.demo.status_line import StatusLine
 from enet_ros.ros.demo.waiting_node import (
     CAMERA,
+    LATCHED_QOS,
+    QOS,
     SEGMENTER,
     START_TIMEOUT,
     DemoFailure,
@@ -35,9 +36,6 @@ from enet_ros.ros.demo.waiting_node import (
 from enet_ros.ros.messages import label_set
 
 FRAME_TIMEOUT = 5.0  # seconds until an image must have been segmented
-QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
-LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
-                         durability=DurabilityPolicy.TRANSIENT_LOCAL)
 Stamp = tuple[int, int]  # seconds, nanoseconds
 
 

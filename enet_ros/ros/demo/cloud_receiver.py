@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, LaserScan, PointCloud2
 from std_srvs.srv import Trigger
 
@@ -16,6 +15,7 @@ from enet_ros.pointcloud.cloud import POINT
 from enet_ros.ros.convert import image_to_array
 from enet_ros.ros.demo.waiting_node import (
     CAMERA,
+    QOS,
     SEGMENTER,
     START_TIMEOUT,
     DemoFailure,
@@ -27,7 +27,6 @@ TOPICS: dict[str, type] = {
     f'{SEGMENTER}/overlay': Image, f'{CLOUD}/points': PointCloud2,
     f'{CLOUD}/obstacles': PointCloud2, f'{CLOUD}/scan': LaserScan}
 FRAME_TIMEOUT = 5.0  # seconds until a frame must have all outputs
-QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 Stamp = tuple[int, int]  # seconds, nanoseconds
 
 

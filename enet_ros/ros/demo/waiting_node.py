@@ -7,8 +7,12 @@ from typing import Any
 from rcl_interfaces.srv import ListParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 CAMERA, SEGMENTER = '/replay_node', '/segmentation_node'
+QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
+LATCHED_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
+                         durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SERVICE_TIMEOUT = 5.0    # seconds until a service must have responded
 START_TIMEOUT = 60.0     # seconds until all nodes must have discovered each other
 RETRY_INTERVAL = 0.3     # seconds between requests to a node that may not know the client yet
