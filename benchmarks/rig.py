@@ -72,18 +72,20 @@ class Rig(WaitingNode):
         self.processes: dict[str, subprocess.Popen[bytes]] = {}  # by node name
 
     def start(self, program: str, name: str = '', parameters: Mapping[str, object] | None = None,
-              topics: Mapping[str, str] | None = None) -> 'subprocess.Popen[bytes]':
+              topics: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+              ) -> 'subprocess.Popen[bytes]':
         """Start a program of benchmarks/nodes or of the package; return its process.
 
         topics: the node's topic names, and the names to remap them to.
+        prefix: a command that starts another one, such as nice with its arguments.
         """
         name, file = name or program, NODES / f'{program}.py'
         report_progress(f'starting {name}')
         executable = shutil.which(program)
         if not file.exists() and not executable:
             raise DemoFailure(f'{program} is not on the PATH; use scripts/run')
-        command = [sys.executable, str(file)] if file.exists() else [str(executable)]
-        command += ['--ros-args', '-r', f'__node:={name}']
+        program_command = [sys.executable, str(file)] if file.exists() else [str(executable)]
+        command = [*prefix, *program_command, '--ros-args', '-r', f'__node:={name}']
         for own, topic in (topics or {}).items():
             command += ['-r', f'{own}:={topic}']
         for key, value in (parameters or {}).items():
