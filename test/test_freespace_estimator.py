@@ -295,6 +295,7 @@ def config(**parts):
     (lambda: config(grid=GridConfig(0.1, 0, 200, -5, 5), fusion=FusionConfig(enabled=True)),
      'fusion.enabled is True; .* 4002x4002 cells'),
     (lambda: free_space(Pose.from_angles(40, 0, 1.5, 0, 0.35, 0)), 'no scan about the origin'),
+    (lambda: free_space(Pose.from_angles(0, 0, 0.01, 0, 1.58, 0)), 'no scan about the origin'),
     (lambda: free_space(Pose.from_angles(0, 0, 1.5, 0, -1.0, 0)), 'sees no ground'),
     (lambda: GridConfig(x_min=3.0, x_max=3.0), 'at least one cell above'),
     (lambda: GridConfig(resolution=float('nan')), 'resolution'),

@@ -13,7 +13,8 @@ from enet_ros.freespace.surface_classes import FREE, OCCUPIED
 # that is below the image and was visible before the robot moved on; ground beside the image was
 # not, and must not be reported as free.
 MAX_ENTRY_RATIO = 1.5
-MIN_STEP = 0.02  # meters between samples
+FIRST_RANGE = 0.01  # of a sample, meters
+MIN_STEP = 0.02     # meters between samples
 
 
 class Scan:
@@ -34,7 +35,7 @@ class Scan:
                          + config.angle_increment * np.arange(config.count, dtype=np.float64))
         offset = float(np.hypot(*ground.foot))
         self.range_max = min(config.range_max, ray_caster.reach - offset)
-        if self.range_max <= 0:
+        if self.range_max <= FIRST_RANGE:
             raise BadInput(f'the camera is {offset:.1f} m from the origin of the base frame but '
                            f'sees only {ray_caster.reach:.1f} m of ground; no scan about the '
                            'origin is possible, correct the pose')
@@ -76,7 +77,7 @@ def _sample_ranges(ground: GroundPlane, offset: float, range_max: float) -> NDAr
 
     offset: distance of the camera's foot from the origin, meters.
     """
-    ranges = [0.01]
+    ranges = [FIRST_RANGE]
     while ranges[-1] < range_max:
         step = ground.pixel_length(max(ranges[-1] - offset, 0.0)) / 2
         ranges.append(ranges[-1] + max(step, MIN_STEP))
