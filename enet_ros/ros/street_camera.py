@@ -7,7 +7,7 @@ from enet_ros.config import ReplayConfig
 from enet_ros.errors import BadInput
 from enet_ros.freespace.config import FreeSpaceNodeConfig
 from enet_ros.ros.parameter_file import Value, read_parameter_file
-from enet_ros.synthetic.street import SyntheticStreet
+from enet_ros.synthetic.street import street_camera
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class StreetCamera:
             ReplayConfig(**street)  # type: ignore[arg-type]  # it checks the ranges
         except BadInput as error:
             raise BadInput(f'{path}: {error}') from error
-        camera = SyntheticStreet(**street).camera
+        camera = street_camera(**street)
         parameters = read_parameter_file(path, node, namespace)
         return cls(float(camera.height_m), float(camera.pitch),
                    str(parameters.get('base_frame', FreeSpaceNodeConfig.base_frame)),

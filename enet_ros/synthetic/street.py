@@ -143,6 +143,11 @@ class SyntheticStreet:
                                      brightness)
 
 
+def street_camera(width: int, height: int, seed: int) -> PinholeCamera:
+    """Return the camera that a seed selects, without drawing the street."""
+    return _random_camera(np.random.default_rng((seed, 0)), width, height)
+
+
 def _random_camera(rng: np.random.Generator, width: int, height: int) -> PinholeCamera:
     focal_length = width * rng.uniform(0.75, 1.05)
     return PinholeCamera(
