@@ -8,13 +8,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from random import Random
 from typing import Any
 
 import fuzz_files as files
 import fuzz_geometry as geometry
-from fuzz_inputs import changed, mutated, names, values, yaml_files
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from fuzz_inputs import (
+    Generator,
+    any_float32,
+    changed,
+    dictionaries,
+    floats,
+    integers,
+    lists,
+    mutated,
+    names,
+    one_of,
+    sampled,
+    tuples,
+    values,
+    yaml_files,
+)
 
 from enet_ros.errors import MAX_LINE, BadInput
 from enet_ros.freespace.config import FreeSpaceConfig
@@ -23,7 +37,7 @@ from enet_ros.models.checkpoint import METADATA_KEY
 from enet_ros.pointcloud.config import SemanticCloudConfig
 from enet_ros.training.recipe import recipe_files
 
-white_levels = st.sampled_from([1, 255, 4095, 65535])
+white_levels = sampled(1, 255, 4095, 65535)
 IMAGE_TOKENS = (b'\xff\xd8', b'\xff\xd9', b'\xff\xda', b'\xff\xc0', b'\xff\xc2', b'IHDR', b'IDAT',
                 b'IEND', b'PLTE', b'tRNS', b'acTL', b'fcTL', b'fdAT', b'VP8X', b'VP8L', b'BM')
 JSON_TOKENS = (b'{', b'}', b'[', b']', b'null', b'NaN', b'1e999', b'9' * 50, b'"\\ud800"', b',',
@@ -32,9 +46,9 @@ JSON_TOKENS = (b'{', b'}', b'[', b']', b'null', b'NaN', b'1e999', b'9' * 50, b'"
 
 @dataclass(frozen=True)
 class Entry:
-    """A way in: random inputs, and the function that takes one."""
+    """A way in: a function that makes its generator of inputs, and one that takes an input."""
 
-    inputs: Callable[[], SearchStrategy[Any]]
+    inputs: Callable[[], Generator[Any]]
     run: Callable[[Any], object]
 
 
@@ -52,37 +66,36 @@ def is_accepted(entry: Entry, sample: object) -> bool:
     return True
 
 
-def _json(sample: object) -> SearchStrategy[bytes]:
+def _json(sample: object) -> Generator[bytes]:
     text = json.dumps(sample).encode()
     entry = changed(sample) if isinstance(sample, dict) else values
-    return st.one_of(mutated(text, tokens=JSON_TOKENS),
-                     entry.map(lambda data: json.dumps(data, default=str).encode()))
+    return one_of(mutated(text, tokens=JSON_TOKENS),
+                  lambda rng: json.dumps(entry(rng), default=str).encode())
 
 
-def _compressed() -> SearchStrategy[tuple[bytes, str, int]]:
+def _compressed() -> Generator[tuple[bytes, str, int]]:
     samples = [data for name, data in files.images().items() if name not in ('.webp', '.bmp')]
-    return st.tuples(mutated(*samples, tokens=IMAGE_TOKENS), names, white_levels)
+    return tuples(mutated(*samples, tokens=IMAGE_TOKENS), names, white_levels)
 
 
-def _metadata() -> SearchStrategy[dict[str, Any]]:
+def _metadata() -> Generator[dict[str, Any]]:
     return changed(files.metadata())
 
 
-def _headers() -> SearchStrategy[dict[str, Any]]:
-    def with_metadata(data: object) -> dict[str, Any]:
-        return {**files.safetensors_header(), '__metadata__': {METADATA_KEY: json.dumps(
-            data, default=str)}}
-
-    return st.one_of(changed(files.safetensors_header()), _metadata().map(with_metadata))
+def _headers() -> Generator[dict[str, Any]]:
+    header, metadata = files.safetensors_header(), _metadata()
+    return one_of(changed(header), lambda rng: {
+        **header, '__metadata__': {METADATA_KEY: json.dumps(metadata(rng), default=str)}})
 
 
-def _checkpoints() -> SearchStrategy[bytes]:
-    return st.one_of(mutated(files.checkpoint_bytes()),
-                     changed(files.safetensors_header()).map(files.safetensors),
-                     mutated(files.safetensors(files.safetensors_header()), tokens=JSON_TOKENS))
+def _checkpoints() -> Generator[bytes]:
+    header = files.safetensors_header()
+    headers = changed(header)
+    return one_of(mutated(files.checkpoint_bytes()), lambda rng: files.safetensors(headers(rng)),
+                  mutated(files.safetensors(header), tokens=JSON_TOKENS))
 
 
-def _recipes() -> SearchStrategy[bytes]:
+def _recipes() -> Generator[bytes]:
     return yaml_files(*(path.read_text() for path in recipe_files().values()))
 
 
@@ -92,25 +105,23 @@ ENTRIES: dict[str, Entry] = {
     'label images': Entry(lambda: mutated(*files.label_images(), tokens=IMAGE_TOKENS),
                           files.label_image),
     'compressed images': Entry(_compressed, files.compressed_image),
-    'raw images': Entry(lambda: st.tuples(geometry.raw_images(), white_levels),
+    'raw images': Entry(lambda: tuples(geometry.raw_images(), white_levels),
                         geometry.raw_image),
-    'mono8 images': Entry(lambda: geometry.raw_images(st.sampled_from(['mono8', '8UC1', 'rgb8'])),
+    'mono8 images': Entry(lambda: geometry.raw_images(sampled('mono8', '8UC1', 'rgb8')),
                           geometry.mono_image),
-    'calibrations': Entry(lambda: st.tuples(geometry.calibrations(), st.booleans()),
+    'calibrations': Entry(lambda: tuples(geometry.calibrations, sampled(False, True)),
                           geometry.camera_rays),
     'camera poses': Entry(lambda: geometry.transforms, geometry.camera_poses),
-    'free space': Entry(lambda: st.tuples(geometry.calibrations(),
-                                          geometry.configs(FreeSpaceConfig),
-                                          geometry.label_images), geometry.free_space),
-    'odometry': Entry(lambda: st.tuples(geometry.odometry, st.integers(0, 40),
-                                        st.sampled_from([0.0, 0.2, 10.0, 1e300])),
-                      geometry.fused_grids),
-    'depth and labels': Entry(lambda: st.builds(
-        geometry.DepthSample, geometry.calibrations(), geometry.depth_images(),
-        geometry.label_images, geometry.configs(SemanticCloudConfig)), geometry.semantic_cloud),
+    'free space': Entry(lambda: tuples(geometry.calibrations, geometry.configs(FreeSpaceConfig),
+                                       geometry.label_images), geometry.free_space),
+    'odometry': Entry(lambda: tuples(geometry.odometry, integers(0, 40),
+                                     sampled(0.0, 0.2, 10.0, 1e300)), geometry.fused_grids),
+    'depth and labels': Entry(lambda: lambda rng: geometry.DepthSample(
+        geometry.calibrations(rng), geometry.depth_images(rng), geometry.label_images(rng),
+        geometry.configs(SemanticCloudConfig)(rng)), geometry.semantic_cloud),
     'checkpoints': Entry(_checkpoints, files.checkpoint_file),
     'checkpoint headers': Entry(_headers, files.checkpoint_metadata),
-    'checkpoint metadata': Entry(lambda: st.one_of(_metadata(), values), files.model_metadata),
+    'checkpoint metadata': Entry(lambda: one_of(_metadata(), values), files.model_metadata),
     '.pth files': Entry(lambda: mutated(*files.pth_files()), files.pth_file),
     '.pth pickles': Entry(lambda: mutated(files.pth_pickle(), tokens=files.PICKLE_TOKENS),
                           files.pth_with_pickle),
@@ -152,15 +163,17 @@ if find_spec('rosbags'):
     }
 
 
-def _parameter_values() -> SearchStrategy[object]:
-    scalars = st.one_of(
-        st.booleans(), st.integers(-2**63, 2**63 - 1), st.integers(-2, 300), st.floats(), names,
-        st.sampled_from(['cpu', 'torch', 'groups', 'mapped', '640x360', '33x32', 'linear', 'a_b']))
-    text = names.filter(lambda name: name.isprintable())
-    return st.one_of(
-        scalars, st.none(), st.lists(text, max_size=3),
-        st.lists(st.booleans(), min_size=1, max_size=3), st.lists(st.floats(), max_size=3),
-        st.lists(st.integers(-2**63, 2**63 - 1), max_size=3))
+def _text(rng: Random) -> str:
+    name: str = names(rng)
+    return name if name.isprintable() else 'text'
+
+
+_integers = integers(-2**63, 2**63 - 1)
+_parameter_values = one_of(
+    sampled(False, True), _integers, integers(-2, 300), floats, names, sampled(
+        'cpu', 'torch', 'groups', 'mapped', '640x360', '33x32', 'linear', 'a_b'),
+    lambda rng: None, lists(_text, 0, 3), lists(sampled(False, True), 1, 3), lists(floats, 0, 3),
+    lists(_integers, 0, 3))
 
 
 if find_spec('rclpy'):
@@ -168,46 +181,49 @@ if find_spec('rclpy'):
 
     from enet_ros.ros.parameter_names import leaf_fields
 
-    def _parameters(node: str) -> SearchStrategy[tuple[str, dict[str, object]]]:
+    def _parameters(node: str) -> Generator[tuple[str, dict[str, object]]]:
         known = dict(leaf_fields(ros.NODE_CONFIGS[node]))
 
-        def change(name: str) -> SearchStrategy[tuple[str, object]]:
-            kinds = [geometry.settings(known[name])] * 4 if name in known else []
-            return st.tuples(st.just(name), st.one_of(*kinds, _parameter_values()))
+        def change(rng: Random) -> tuple[str, object]:
+            name = rng.choice([*known, 'use_sim_time'])
+            if name in known and rng.random() < 0.8:
+                return name, geometry.settings(known[name])(rng)
+            return name, _parameter_values(rng)
 
-        changes = st.sampled_from([*known, 'use_sim_time']).flatmap(change)
-        return st.tuples(st.just(node), st.lists(changes, min_size=1, max_size=3).map(dict))
+        changes = lists(change, 1, 3)
+        return lambda rng: (node, dict(changes(rng)))
 
-    def _label_maps() -> SearchStrategy[Any]:
-        channels = st.sampled_from([0.0, 0.5, 1.0]) | geometry.floats
-        float32 = channels.filter(lambda value: not 3.4e38 < abs(value) < float('inf'))
-        entries = st.tuples(st.integers(0, 3) | st.integers(-2**15, 2**15 - 1), names,
-                            st.tuples(float32, float32, float32), st.booleans())
-        plain = st.lists(st.sampled_from(CAMVID.names), max_size=260, unique=True).map(
-            lambda chosen: [(index, name, (0.5, 0.25, 1.0), index == 0)
-                            for index, name in enumerate(chosen)])
-        return st.tuples(names, st.just(255) | st.integers(-2**15, 2**15 - 1),
-                         plain | st.lists(entries, max_size=4))
+    def _label_maps() -> Generator[Any]:
+        channels = one_of(sampled(0.0, 0.5, 1.0), any_float32)
+        int16 = integers(-2**15, 2**15 - 1)
+        classes = lists(tuples(one_of(integers(0, 3), int16), names, tuples(*[channels] * 3),
+                               sampled(False, True)), 0, 4)
+
+        def plain(rng: Random) -> list[Any]:
+            chosen = rng.sample(CAMVID.names, rng.randint(0, len(CAMVID.names)))
+            return [(index, name, (0.5, 0.25, 1.0), index == 0)
+                    for index, name in enumerate(chosen)]
+
+        return tuples(names, one_of(sampled(255), int16), one_of(plain, classes))
 
     ENTRIES |= {
-        'Image messages': Entry(lambda: st.tuples(geometry.raw_images(), white_levels),
+        'Image messages': Entry(lambda: tuples(geometry.raw_images(), white_levels),
                                 ros.image_message),
         'CompressedImage messages': Entry(_compressed, ros.compressed_message),
-        'CameraInfo messages': Entry(lambda: st.tuples(
-            geometry.calibrations(), st.integers(0, 64), st.integers(0, 64)), ros.camera_info),
+        'CameraInfo messages': Entry(lambda: tuples(
+            geometry.calibrations, integers(0, 64), integers(0, 64)), ros.camera_info),
         'LabelMap messages': Entry(_label_maps, ros.label_map),
-        'Odometry messages': Entry(lambda: st.tuples(
-            geometry.odometry, st.integers(0, 40), st.sampled_from([0.0, 0.2, 10.0]),
-            st.just('base_link') | names), ros.odometry_messages),
+        'Odometry messages': Entry(lambda: tuples(
+            geometry.odometry, integers(0, 40), sampled(0.0, 0.2, 10.0),
+            one_of(sampled('base_link'), names)), ros.odometry_messages),
     } | {f'parameters of {node}': Entry(partial(_parameters, node), ros.run_time_parameters)
          for node in ros.NODE_CONFIGS}
     if find_spec('launch_ros'):
-        def _arguments() -> SearchStrategy[tuple[str, dict[str, str]]]:
+        def _arguments() -> Generator[tuple[str, dict[str, str]]]:
             known = ('image', 'source', 'params_file', 'model', 'engine', 'device', 'namespace',
                      'use_sim_time', 'autostart', 'respawn', 'rviz', 'processes', 'odom', 'depth')
-            texts = st.sampled_from(['true', 'false', 'True', '0', 'one', 'two', 'synthetic',
-                                     'maybe', '/dev/null', '$(env HOME)']) | names
-            return st.tuples(st.sampled_from(ros.LAUNCH_FILES),
-                             st.dictionaries(st.sampled_from(known), texts, max_size=3))
+            texts = one_of(sampled('true', 'false', 'True', '0', 'one', 'two', 'synthetic',
+                                   'maybe', '/dev/null', '$(env HOME)'), names)
+            return tuples(sampled(*ros.LAUNCH_FILES), dictionaries(sampled(*known), texts, 3))
 
         ENTRIES['launch arguments'] = Entry(_arguments, ros.launch_arguments)

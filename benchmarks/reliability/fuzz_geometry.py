@@ -2,11 +2,11 @@
 
 from dataclasses import Field, fields, is_dataclass
 from math import atan2
+from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from fuzz_inputs import Generator, any_text, floats, integers, lists, one_of, sampled, tuples
 from numpy.typing import NDArray
 
 from enet_ros.config import ReplayConfig, SegmentationConfig
@@ -27,35 +27,30 @@ from enet_ros.pointcloud.semantic_cloud import SemanticCloud
 
 SIZE = 32, 24
 MODELS = 'plumb_bob', 'rational_polynomial', 'equidistant', '', 'fisheye'
-floats = st.one_of(st.floats(), st.floats(-10, 10), st.sampled_from(
-    [0.0, -0.0, 1.0, 1e-300, 1e300, float('nan'), float('inf'), -float('inf')]))
-uint32 = st.one_of(st.integers(0, 64), st.integers(0, 2**32 - 1))
-sides = st.one_of(st.integers(0, 40), st.sampled_from([0, 1, 2, 3, 16384, 16385, 2**32 - 1]),
-                  uint32)
+uint32 = one_of(integers(0, 64), integers(0, 2**32 - 1))
+sides = one_of(integers(0, 40), sampled(0, 1, 2, 3, 16384, 16385, 2**32 - 1), uint32)
+encodings = one_of(sampled(*ENCODINGS), any_text, sampled('32FC1', '16SC1', '', 'BGR8', '8UC4'))
 
 
 # Raw images.
 
 
-@st.composite
-def raw_images(draw: st.DrawFn, encodings: SearchStrategy[str] | None = None) -> RawImage:
+def raw_images(encodings: Generator[str] = encodings) -> Generator[RawImage]:
     """Return images whose data mostly fits to their size."""
-    if encodings is None:
-        encodings = st.one_of(st.sampled_from(ENCODINGS), st.text(max_size=8),
-                              st.sampled_from(['32FC1', '16SC1', '', 'BGR8', '8UC4']))
-    encoding = draw(encodings)
-    if draw(st.integers(0, 3)):  # enough data for each encoding
-        width, height = draw(st.sampled_from([(32, 24), (6, 4), (5, 3)]))
-        step = width * draw(st.sampled_from([6, 7])) if draw(st.booleans()) else width * 3
-        length = height * step * 3 // 2
-    else:
-        width, height = draw(sides), draw(sides)
-        step = draw(st.sampled_from([width * count for count in (1, 2, 3, 4, 6, 8)]) | uint32)
-        length = draw(st.one_of(st.just(height * step), st.just(height * step * 3 // 2),
-                                st.integers(0, 4096)))
-    seed = draw(st.integers(0, 2**16))
-    data = np.random.default_rng(seed).bytes(min(length, 100_000))
-    return RawImage(encoding, width, height, step, draw(st.booleans()), data)
+    def generate(rng: Random) -> RawImage:
+        encoding = encodings(rng)
+        if rng.random() < 0.75:  # enough data for each encoding
+            width, height = rng.choice([(32, 24), (6, 4), (5, 3)])
+            step = width * rng.choice((3, 3, 6, 7))
+            length = height * step * 3 // 2
+        else:
+            width, height = sides(rng), sides(rng)
+            step = rng.choice((width * rng.choice((1, 2, 3, 4, 6, 8)), uint32(rng)))
+            length = rng.choice((height * step, height * step * 3 // 2, rng.randint(0, 4096)))
+        data = rng.randbytes(min(length, 100_000))
+        return RawImage(encoding, width, height, step, rng.random() < 0.5, data)
+
+    return generate
 
 
 def raw_image(sample: tuple[RawImage, int]) -> object:
@@ -76,26 +71,26 @@ def _matrix(width: int, height: int) -> list[float]:
     return [30.0, 0, width / 2, 0, 30.0, height / 2, 0, 0, 1]
 
 
-@st.composite
-def calibrations(draw: st.DrawFn) -> Calibration:
+def calibrations(rng: Random) -> Calibration:
     """Return calibrations of which few values are unusual."""
     def rarely() -> bool:
-        return draw(st.integers(0, 7)) == 0
+        return rng.random() < 1 / 8
 
-    width, height = (draw(sides), draw(sides)) if rarely() else SIZE
+    width, height = (sides(rng), sides(rng)) if rarely() else SIZE
     k = _matrix(*SIZE)
     p = [*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]
     r = [1.0, 0, 0, 0, 1, 0, 0, 0, 1]
     for matrix in (k, p, r):
         if rarely():
-            matrix[draw(st.integers(0, len(matrix) - 1))] = draw(floats)
-    model = draw(st.sampled_from(MODELS[:3]))
-    d = draw(st.lists(st.floats(-0.5, 0.5), min_size=4, max_size=4))
+            matrix[rng.randrange(len(matrix))] = floats(rng)
+    model = rng.choice(MODELS[:3])
+    d = [rng.choice((0.0, rng.uniform(-0.5, 0.5))) for _ in range(4)]
     d += [0.0] * {'plumb_bob': 1, 'rational_polynomial': 4}.get(model, 0)
     if rarely():
-        model, d = draw(st.sampled_from(MODELS)), draw(st.lists(floats, max_size=14))
-    roi = draw(st.tuples(*[st.just(0) | uint32] * 4)) if rarely() else (0, 0, 0, 0)
-    binning = draw(st.tuples(*[st.just(0) | uint32] * 2)) if rarely() else (0, 0)
+        model, d = rng.choice(MODELS), lists(floats, 0, 14)(rng)
+    lengths = one_of(sampled(0), uint32)
+    roi = tuples(*[lengths] * 4)(rng) if rarely() else (0, 0, 0, 0)
+    binning = tuples(*[lengths] * 2)(rng) if rarely() else (0, 0)
     return Calibration(width, height, k, d, model, r, p, roi, binning)
 
 
@@ -114,10 +109,9 @@ def free_space(sample: tuple[Calibration, FreeSpaceConfig, NDArray[np.uint8]]) -
             estimate.pitch_error)
 
 
-transforms = st.lists(st.tuples(
-    st.tuples(floats, floats, st.just(1.5) | floats),
-    st.sampled_from([(0.0, 0.0, 0.0, 1.0), (0.5, -0.5, 0.5, -0.5)]) | st.tuples(*[floats] * 4),
-    floats), min_size=1, max_size=3)
+rotations = one_of(sampled((0.0, 0.0, 0.0, 1.0), (0.5, -0.5, 0.5, -0.5)), tuples(*[floats] * 4))
+transforms = lists(tuples(tuples(floats, floats, one_of(sampled(1.5), floats)), rotations, floats),
+                   1, 3)
 
 
 def camera_poses(samples: list[tuple[tuple[float, ...], tuple[float, ...], float]]) -> object:
@@ -126,18 +120,17 @@ def camera_poses(samples: list[tuple[tuple[float, ...], tuple[float, ...], float
             for position, rotation, max_jump in samples]
 
 
-label_images = st.builds(
-    lambda seed, highest: np.random.default_rng(seed).integers(
-        0, highest, (SIZE[1], SIZE[0]), np.uint8, endpoint=True),
-    st.integers(0, 2**16), st.sampled_from([0, 3, 10, 10, 11, UNLABELED]))
+def label_images(rng: Random) -> NDArray[np.uint8]:
+    highest = rng.choice((0, 3, 10, 10, 11, UNLABELED))
+    noise = np.frombuffer(rng.randbytes(SIZE[0] * SIZE[1]), np.uint8).astype(np.uint16)
+    return (noise % (highest + 1)).astype(np.uint8).reshape(SIZE[1], SIZE[0])
 
 
 # Odometry.
 
 Odometry = tuple[int, float, float, tuple[float, float, float, float]]
-odometry = st.lists(st.tuples(
-    st.integers(0, 40) | st.integers(-2**31, 2**31 - 1), floats, floats,
-    st.just((0.0, 0.0, 0.0, 1.0)) | st.tuples(*[floats] * 4)), min_size=1, max_size=4)
+odometry = lists(tuples(one_of(integers(0, 40), integers(-2**31, 2**31 - 1)), floats, floats,
+                        rotations), 1, 4)
 
 
 def fused_grids(sample: tuple[list[Odometry], int, float]) -> object:
@@ -177,20 +170,18 @@ class DepthSample(NamedTuple):
     config: SemanticCloudConfig
 
 
-@st.composite
-def depth_images(draw: st.DrawFn) -> RawImage:
-    encoding = draw(st.sampled_from(['16UC1', '32FC1', 'mono16']))
-    if draw(st.integers(0, 5)) == 0:
-        return draw(raw_images(st.just(encoding)))
+def depth_images(rng: Random) -> RawImage:
+    encoding = rng.choice(('16UC1', '32FC1', 'mono16'))
+    if rng.random() < 1 / 6:
+        return raw_images(sampled(encoding))(rng)
     size = 4 if encoding == '32FC1' else 2
-    width, height = draw(st.sampled_from([SIZE, SIZE, (16, 12), (31, 24)]))
-    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    if draw(st.booleans()) and encoding == '32FC1':
-        data = rng.choice(np.array([0.5, 3, 40, 0, -1, np.nan, np.inf, 1e38, 1e-38], np.float32),
-                          width * height).tobytes()
+    width, height = rng.choice([SIZE, SIZE, (16, 12), (31, 24)])
+    if rng.random() < 0.5 and encoding == '32FC1':
+        depths = np.array([0.5, 3, 40, 0, -1, np.nan, np.inf, 1e38, 1e-38], np.float32)
+        data = np.random.default_rng(rng.getrandbits(32)).choice(depths, width * height).tobytes()
     else:
-        data = rng.bytes(width * height * size)
-    return RawImage(encoding, width, height, width * size, draw(st.booleans()), data)
+        data = rng.randbytes(width * height * size)
+    return RawImage(encoding, width, height, width * size, rng.random() < 0.5, data)
 
 
 def semantic_cloud(sample: DepthSample) -> object:
@@ -212,15 +203,15 @@ def semantic_cloud(sample: DepthSample) -> object:
 CONFIGS: tuple[type, ...] = SegmentationConfig, FreeSpaceConfig, SemanticCloudConfig, ReplayConfig
 
 
-def configs(config: type) -> SearchStrategy[Any]:
+def configs(config: type) -> Generator[Any]:
     """Return instances of a configuration class; those that it refuses become its defaults.
 
     Most settings have their defaults, some a random value in their range.
     """
-    return st.builds(_config, st.just(config), st.randoms(use_true_random=False))
+    return lambda rng: _config(config, rng)
 
 
-def _config(config: type, rng: Any) -> Any:
+def _config(config: type, rng: Random) -> Any:
     values = {}
     for item in fields(config):
         if isinstance(item.type, type) and is_dataclass(item.type):
@@ -233,13 +224,16 @@ def _config(config: type, rng: Any) -> Any:
         return config()
 
 
-def settings(item: Field[Any]) -> SearchStrategy[Any]:
+def settings(item: Field[Any]) -> Generator[Any]:
     """Return parameter values in the range of a setting."""
-    values = st.builds(_setting, st.just(item), st.randoms(use_true_random=False))
-    return values.map(lambda value: list(value) or [''] if isinstance(value, tuple) else value)
+    def generate(rng: Random) -> Any:
+        value = _setting(item, rng)
+        return list(value) or [''] if isinstance(value, tuple) else value
+
+    return generate
 
 
-def _setting(item: Field[Any], rng: Any) -> Any:
+def _setting(item: Field[Any], rng: Random) -> Any:
     rules = item.metadata
     if 'choices' in rules:
         return rng.choice(rules['choices'])
@@ -249,7 +243,8 @@ def _setting(item: Field[Any], rng: Any) -> Any:
         low, high = rules['minimum'], rules['maximum']
         if item.type is int:
             return rng.choice((low, high, rng.randint(low, high)))
-        near = min(max(item.default * rng.choice((0.5, 0.9, 1.1, 2)), low), high)
+        default: Any = item.default
+        near = min(max(default * rng.choice((0.5, 0.9, 1.1, 2)), low), high)
         return rng.choice((float(low), float(high), rng.uniform(low, high), near, near))
     return item.default
 
