@@ -242,10 +242,13 @@ def percentiles(values: Iterable[float], *ranks: float) -> list[float]:
 
 
 def process_status(pid: int) -> tuple[float, int]:
-    """Return a process's resident memory in MiB and its number of threads."""
+    """Return a process's heap and stacks in MiB, and its number of threads.
+
+    Pages of files are left out: the system takes them away and brings them back.
+    """
     lines = dict(line.split(':', 1)
                  for line in Path(f'/proc/{pid}/status').read_text().splitlines())
-    return int(lines['VmRSS'].split()[0]) / 1024, int(lines['Threads'])
+    return int(lines['RssAnon'].split()[0]) / 1024, int(lines['Threads'])
 
 
 def cpu_ms(pid: int) -> float:

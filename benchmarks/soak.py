@@ -62,7 +62,7 @@ class Usage(NamedTuple):
 
     frames: int  # received from it so far
     cpu_ms: float
-    memory: float  # resident, MiB
+    memory: float  # heap and stacks, MiB
     threads: int
     descriptors: int
     segments: int  # of shared memory
@@ -186,7 +186,7 @@ def report(usage: Mapping[str, Sequence[Usage]], idle: Mapping[str, Sequence[Usa
         rows += [(f'{node}, cleaned up, after {done} cycles', *values[done][2:], '')
                  for done in sorted({0, len(values) // 2, len(values) - 1})]
         targets += grown(node, 'by lifecycles', values[0], values[-1])
-    print_table(('', 'resident MiB', 'threads', 'descriptors', 'shared-memory segments',
+    print_table(('', 'heap and stacks, MiB', 'threads', 'descriptors', 'shared-memory segments',
                  'CPU ms per frame'), rows)
     print()
     print_table(('ages, ms', 'hour', 'p50', 'p99'), [
