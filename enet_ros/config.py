@@ -319,6 +319,8 @@ class Recipe:
                                   'runs with --teacher', minimum=0.0)
     teacher_temperature: float = value('temperature that softens the predictions of teacher and '
                                        'network for their comparison', minimum=1.0, maximum=20.0)
+    teach_labeled: bool = value('learn the predictions of the teacher for labeled frames, too; '
+                                'false: only those for unlabeled frames')
     dropout: bool = value('use dropout')
     optimizer: str = value('optimizer', choices=('adamw', 'adam'))
     learning_rate: float = value('maximum learning rate', minimum=0.0, maximum=1.0)

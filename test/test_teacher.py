@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from enet_ros.labels import CAMVID, CITYSCAPES, UNLABELED
 from enet_ros.models import checkpoint
 from enet_ros.models.checkpoint import ModelSpec
 from enet_ros.training.augmentation import random_crop
-from enet_ros.training.loss import distillation_loss
+from enet_ros.training.loss import distillation_loss, segmentation_loss
 from enet_ros.training.objective import Objective, TrainingModel
 from enet_ros.training.recipe import load_recipe
 from enet_ros.training.samples import TeacherData, TrainingSamples
@@ -461,6 +462,14 @@ def test_a_batch_has_synthetic_unlabeled_and_real_frames(taught):
     assert all(np.array_equal(a, b) for a, b in zip(samples[5], samples[5]))
 
 
+def test_labeled_frames_need_no_prediction(taught):
+    real, lessons = taught
+    recipe = load_recipe(changes={'batch_size': 4, 'synthetic_share': 0.0, 'crop': 32,
+                                  'unlabeled_share': 0.25})
+    samples = TrainingSamples(real, [], recipe, 0, replace(lessons, real=None))
+    assert [bool(samples[index][2].any()) for index in range(4)] == [True, False, False, False]
+
+
 def test_the_real_frames_are_the_same_with_and_without_a_teacher(taught):
     real, lessons = taught
     recipe = load_recipe(changes={'batch_size': 4, 'crop': 32, 'unlabeled_share': 0.0})
@@ -487,13 +496,29 @@ def test_a_batch_without_a_real_frame_is_refused(taught):
 
 # Loss
 
+EQUAL = torch.ones(4)  # class weights
+
+
 def test_the_divergence_is_zero_for_the_teachers_own_prediction():
     probabilities = torch.randn(2, 4, 6, 6).softmax(1)
     logits = probabilities.log() + 3.0
     for temperature in (1.0, 2.0, 5.0):
-        assert distillation_loss(logits, probabilities, temperature).item() == pytest.approx(
-            0, abs=1e-5)
-        assert distillation_loss(-logits, probabilities, temperature).item() > 0.05
+        assert distillation_loss(logits, probabilities, EQUAL, temperature).item() == (
+            pytest.approx(0, abs=1e-5))
+        assert distillation_loss(-logits, probabilities, EQUAL, temperature).item() > 0.05
+
+
+def test_the_divergence_and_the_cross_entropy_have_the_same_minimum():
+    """Where the teacher's probabilities are the shares of the labels in many equal pixels."""
+    weights, shares = torch.tensor([1.0, 20.0, 5.0]), torch.tensor([0.9, 0.03, 0.07])
+    labels = torch.arange(3).repeat_interleave(torch.tensor([90, 3, 7])).view(1, 1, 100)
+    logits = (weights * shares).log().view(1, 3, 1, 1)
+    logits.requires_grad_()
+    probabilities = shares.view(1, 3, 1, 1)
+    for loss in (distillation_loss(logits, probabilities, weights, 1.0),
+                 segmentation_loss(logits.expand(1, 3, 1, 100), labels, weights, iou_weight=0.0)):
+        gradient, = torch.autograd.grad(loss, logits)
+        assert gradient.abs().max() < 1e-6
 
 
 def test_the_divergence_is_that_of_pytorch():
@@ -501,20 +526,21 @@ def test_the_divergence_is_that_of_pytorch():
     expected = 9 * nn.functional.kl_div((logits / 3).log_softmax(1),
                                         (teacher_logits / 3).log_softmax(1), log_target=True,
                                         reduction='none').sum(1).mean()
-    assert distillation_loss(logits, teacher_logits.softmax(1), 3.0).item() == pytest.approx(
-        expected.item(), rel=1e-4)
+    assert distillation_loss(logits, teacher_logits.softmax(1), EQUAL, 3.0).item() == (
+        pytest.approx(expected.item(), rel=1e-4))
 
 
 def test_pixels_without_prediction_do_not_count():
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     probabilities = torch.randn(1, 3, 4, 4).softmax(1)
     probabilities[..., 2:] = 0
-    loss = distillation_loss(logits, probabilities, 2.0)
+    weights = torch.ones(3)
+    loss = distillation_loss(logits, probabilities, weights, 2.0)
     assert loss.item() == pytest.approx(
-        distillation_loss(logits[..., :2], probabilities[..., :2], 2.0).item())
+        distillation_loss(logits[..., :2], probabilities[..., :2], weights, 2.0).item())
     loss.backward()
     assert logits.grad[..., :2].any() and not logits.grad[..., 2:].any()
-    assert distillation_loss(logits, torch.zeros(1, 3, 4, 4), 2.0).item() == 0
+    assert distillation_loss(logits, torch.zeros(1, 3, 4, 4), weights, 2.0).item() == 0
 
 
 @pytest.mark.parametrize('whole_network', [False, True])
@@ -618,6 +644,20 @@ def test_a_teacher_changes_what_is_learned_and_its_settings(tmp_path, camvid, on
     with pytest.raises(BadInput, match=r'a run with other settings \(unlabeled\)'):
         small_run(camvid, tmp_path / 'taught', teacher=str(onnx_file),
                   teacher_cache=str(tmp_path / 'cache'), unlabeled=[str(unlabeled_folder)])
+
+
+def test_a_teacher_may_teach_unlabeled_frames_only(tmp_path, camvid, onnx_file,
+                                                   unlabeled_folder, capsys):
+    changes = {**TAUGHT, 'teach_labeled': False}
+    settings = {'teacher': str(onnx_file), 'teacher_cache': str(tmp_path / 'cache')}
+    with pytest.raises(BadInput, match='nothing to teach.*name folders of them with --unlabeled'):
+        small_run(camvid, tmp_path / 'none', changes=changes, **settings)
+    small_run(camvid, tmp_path / 'out', changes=changes, unlabeled=[str(unlabeled_folder)],
+              **settings)
+    assert '% teacher)' in capsys.readouterr().out
+    predictions, = (tmp_path / 'cache').iterdir()
+    images = sum(path.suffix == '.png' for path in unlabeled_folder.iterdir())
+    assert len(list(predictions.glob('*.npy'))) == images
 
 
 def test_a_teacher_of_own_classes(tmp_path, teacher_copy):

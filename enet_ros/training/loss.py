@@ -48,19 +48,26 @@ def segmentation_loss(logits: Tensor, labels: Tensor, weights: Tensor,
     return cross_entropy + iou_weight * (1 - iou)
 
 
-def distillation_loss(logits: Tensor, probabilities: Tensor, temperature: float) -> Tensor:
+def distillation_loss(logits: Tensor, probabilities: Tensor, weights: Tensor,
+                      temperature: float) -> Tensor:
     """Return the Kullback-Leibler divergence of the network's prediction from a teacher's.
 
-    logits (N, classes, H, W) of the network; probabilities (N, classes, H, W) of the teacher.
+    logits (N, classes, H, W) of the network; probabilities (N, classes, H, W) of the teacher;
+    weights (classes,), those of the cross-entropy. The target is the teacher's distribution times
+    the weights, because under weighted cross-entropy the network's own prediction tends to the
+    distribution of the classes times the weights: without them the two terms would oppose each
+    other, and rare classes disappear.
+
     Both distributions are softened by the temperature, and the divergence is multiplied by its
     square, which keeps the size of the gradients (Hinton et al., arXiv:1503.02531, section 2). It
-    is the mean over the pixels, each weighted by the sum of its probabilities: what the teacher
-    takes for a class that the network lacks does not count. Without predictions the loss is 0.
+    is the mean over the pixels, each weighted by the sum of its weighted probabilities: what the
+    teacher takes for a class that the network lacks does not count. Without predictions the loss
+    is 0.
     """
-    probabilities = probabilities.float()
-    weight = probabilities.sum(1)                                          # (N, H, W)
-    target = (probabilities.clamp(min=SMALLEST).log() / temperature).log_softmax(1)
+    weighted = weights.view(1, -1, 1, 1) * probabilities.float()
+    pixel_weight = weighted.sum(1)                                         # (N, H, W)
+    target = (weighted.clamp(min=SMALLEST).log() / temperature).log_softmax(1)
     prediction = (logits / temperature).log_softmax(1)
     divergence = (target.exp() * (target - prediction)).sum(1)             # (N, H, W)
-    mean = (weight * divergence).sum() / weight.sum().clamp(min=1.0)
+    mean = (pixel_weight * divergence).sum() / pixel_weight.sum().clamp(min=1.0)
     return temperature ** 2 * mean

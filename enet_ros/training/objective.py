@@ -128,9 +128,11 @@ class Objective(nn.Module):
         loss = segmentation_loss(logits, labels, self.class_weights, recipe.iou_weight)
         if probabilities is None:
             return Loss(loss, torch.zeros_like(loss))
+        weights = self.class_weights
         if len(self.taught_classes) < logits.shape[1]:
             logits = logits[:, self.taught_classes]
             probabilities = probabilities[:, self.taught_classes]
-        teacher = recipe.teacher_weight * distillation_loss(logits, probabilities,
+            weights = weights[self.taught_classes]
+        teacher = recipe.teacher_weight * distillation_loss(logits, probabilities, weights,
                                                             recipe.teacher_temperature)
         return Loss(loss + teacher, teacher.detach())

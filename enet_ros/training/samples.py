@@ -17,10 +17,11 @@ from enet_ros.training.teacher_predictions import TeacherPredictions
 class TeacherData:
     """What a teacher adds to the samples: its predictions, and frames without labels.
 
-    real, unlabeled: the predictions for the real and for the unlabeled frames.
+    real, unlabeled: the predictions for the real and for the unlabeled frames; without those for
+    the real ones, these are learned from their labels alone.
     """
 
-    real: TeacherPredictions
+    real: TeacherPredictions | None
     unlabeled_frames: LabeledImages
     unlabeled: TeacherPredictions
 
@@ -92,7 +93,8 @@ class TrainingSamples(Dataset[tuple[NDArray, ...]]):
                 step * self.real_per_batch + position - self.unlabeled_per_batch,
                 len(self.real), order=2)
             image, labels = self.real[number]
-            prediction = None if self.teacher_data is None else self.teacher_data.real[number]
+            if self.teacher_data is not None and self.teacher_data.real is not None:
+                prediction = self.teacher_data.real[number]
         height, width = labels.shape
         crop = self.recipe.crop
         size = (min(crop, height), min(crop, width)) if crop else (height, width)
@@ -108,7 +110,7 @@ class TrainingSamples(Dataset[tuple[NDArray, ...]]):
         if self.teacher_data is None:
             return image, labels.astype(np.int64)
         if prediction is None:
-            prediction = np.zeros((*labels.shape, self.teacher_data.real.classes), np.float16)
+            prediction = np.zeros((*labels.shape, self.teacher_data.unlabeled.classes), np.float16)
         probabilities = prediction.transpose(2, 0, 1)  # (classes, H, W)
         return image, labels.astype(np.int64), np.ascontiguousarray(probabilities)
 

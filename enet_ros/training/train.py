@@ -12,6 +12,7 @@ from enet_ros.data.datasets import open_dataset
 from enet_ros.data.frames import Dataset, LabeledImages, ResizedFrames
 from enet_ros.data.streets import FIRST_UNSEEN_SEED, SIZE, SyntheticFrames, training_streets
 from enet_ros.data.unlabeled import UnlabeledFrames
+from enet_ros.errors import BadInput
 from enet_ros.labels import CAMVID
 from enet_ros.training.fabric import make_fabric
 from enet_ros.training.run import Run
@@ -37,6 +38,9 @@ def train(config: RunConfig, recipe: Recipe) -> Path:
     torch.manual_seed(config.seed)
     dataset = open_dataset(config.data, config.root)
     train_frames, val_frames = dataset.splits['train'], dataset.splits['val']
+    if config.teacher and not recipe.teach_labeled and not config.unlabeled:
+        raise BadInput('the teacher has nothing to teach: teach_labeled is false, and there are '
+                       'no unlabeled frames; name folders of them with --unlabeled')
     teacher = _open_teacher(config, dataset, fabric.device)
     unlabeled = _open_unlabeled(config, fabric)
     setup = prepare_run(fabric, config, recipe, dataset, teacher, len(unlabeled))
@@ -48,7 +52,8 @@ def train(config: RunConfig, recipe: Recipe) -> Path:
 
     teacher_data = None
     if teacher is not None:
-        teacher_data = _teacher_data(teacher, config, train_frames, unlabeled, fabric)
+        taught = train_frames if recipe.teach_labeled else None
+        teacher_data = _teacher_data(teacher, config, taught, unlabeled, fabric)
     samples = _make_samples(dataset, recipe, config.seed, teacher_data)
     frames: dict[str, LabeledImages] = {'val': val_frames}
     if _has_street_classes(dataset):
@@ -96,17 +101,18 @@ def _open_unlabeled(config: RunConfig, fabric: 'Fabric') -> LabeledImages:
     return frames
 
 
-def _teacher_data(teacher: Teacher, config: RunConfig, real: LabeledImages,
+def _teacher_data(teacher: Teacher, config: RunConfig, real: LabeledImages | None,
                   unlabeled: LabeledImages, fabric: 'Fabric') -> TeacherData:
     """Have the teacher predict each frame that is not in its cache."""
     folder = predictions_folder(teacher, config.teacher_cache)
     if fabric.world_size > 1:  # the processes share the work, so that all frames are in the cache
-        for frames in (real, unlabeled):
+        for frames in (real or [], unlabeled):
             predict_frames(teacher, frames, folder, progress=fabric.is_global_zero,
                            rank=fabric.global_rank, processes=fabric.world_size)
         fabric.barrier()
     return TeacherData(
-        predict_frames(teacher, real, folder, progress=fabric.is_global_zero),
+        None if real is None else predict_frames(teacher, real, folder,
+                                                 progress=fabric.is_global_zero),
         _resized(unlabeled, teacher.size, 'read unlabeled'),
         predict_frames(teacher, unlabeled, folder, progress=fabric.is_global_zero))
 
