@@ -373,8 +373,8 @@ def _add_train(commands: Any) -> None:
         commands, _train, 'train', 'train a network with a recipe',
         'Train a network. Rerun the same command to resume an interrupted run.')
     train.add_argument('--recipe', default='best', metavar='RECIPE',
-                       help='name of a shipped recipe (best, continue, refine, streets, paper, '
-                       'segnet) or a .yaml file')
+                       help='name of a shipped recipe, such as paper, or a .yaml file; an '
+                       'unknown name lists the shipped ones')
     _add_settings(train.add_argument_group('run'), RunConfig)
     _add_settings(train.add_argument_group('recipe', 'These options override the recipe.'),
                   Recipe)
