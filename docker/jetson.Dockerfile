@@ -6,7 +6,8 @@ ARG L4T_VERSION=r36.4.0
 FROM nvcr.io/nvidia/l4t-jetpack:${L4T_VERSION}
 
 ENV ROS_DISTRO=humble PIP_NO_CACHE_DIR=1 DEBIAN_FRONTEND=noninteractive
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# Without -u: the setup files of ROS use variables that are not set.
+SHELL ["/bin/bash", "-eo", "pipefail", "-c"]
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates curl gnupg lsb-release \

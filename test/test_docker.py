@@ -1,9 +1,12 @@
 """What the Dockerfiles name exists; building them needs a network and is not tested."""
 
 import configparser
+import importlib.util
+import json
 import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,14 @@ class TestDockerfile:
         assert found['USER'] == 'enet'
         *_, launch_file = re.findall(r'"([^"]*)"', found['CMD'])
         assert (ROOT / 'launch' / launch_file).is_file()
+
+    def test_the_shell_can_source_ros(self, file, tmp_path):
+        package = importlib.util.find_spec('ament_package')
+        if package is None:
+            pytest.skip('needs ament_package')
+        template = Path(package.origin).parent / 'template/prefix_level/setup.bash'
+        (tmp_path / 'setup.bash').write_text(template.read_text())
+        (tmp_path / 'setup.sh').write_text('')
+        shell = json.loads(dict(instructions(file))['SHELL'])
+        subprocess.run([*shell, f'source {tmp_path}/setup.bash'], check=True,
+                       env={'PATH': os.environ['PATH']})
