@@ -39,7 +39,10 @@ class ModelPool:
             self.segmenters[width, height] = segmenter
             # Only the largest size is measured; the others have its engine and precision.
             settings |= asdict(segmenter.config)
-        costs = [_cost(segmenter) for segmenter in self.segmenters.values()]
+            for confidence in (True, False):  # each has a graph of its own
+                segmenter.warm_up(confidence)
+        costs = [_cost(segmenter) for segmenter in self.segmenters.values()
+                 ] if len(sizes) > 1 else [1.0]  # only ratios count
         self.policy = SizePolicy(sizes, costs, clock, len(config.cameras) or 1)
         self.load_ms = 1e3 * (time.monotonic() - start)
 
@@ -101,7 +104,5 @@ def _scaled(side: int, scale: float, stride: int) -> int:
 
 
 def _cost(segmenter: Segmenter) -> float:
-    """Return the milliseconds of the network, after both of its graphs have been built."""
-    for confidence in (True, False):
-        segmenter.warm_up(confidence)
+    """Return the milliseconds of the network."""
     return min(segmenter.warm_up() for _ in range(COST_RUNS))
