@@ -54,9 +54,24 @@ def test_frames_that_would_be_late_are_not_processed(admission, clock):
     assert admission.before_work(16.1, 50) == NO_TIME
 
 
+def test_frames_that_are_too_old_on_arrival_are_told_from_those_without_time(admission, clock):
+    work(admission, clock, 30)
+    assert admission.before_work(60, 50, age_on_arrival=49) == NO_TIME
+    assert admission.before_work(60, 50, age_on_arrival=51) == TOO_OLD
+
+
 def test_a_few_slow_frames_do_not_stop_the_others(admission, clock):
     work(admission, clock, 30)
     work(admission, clock, 300, frames=2)
+    assert admission.before_work(19, 50) == ''
+
+
+def test_after_a_very_long_first_frame_one_short_frame_is_enough(admission, clock):
+    work(admission, clock, 5000, frames=1)
+    assert admission.before_work(19, 50) == NO_TIME
+    clock.now += 1.1
+    assert admission.before_work(19, 50) == '', 'one a second is tried'
+    work(admission, clock, 30, frames=1)
     assert admission.before_work(19, 50) == ''
 
 

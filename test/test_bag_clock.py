@@ -143,7 +143,7 @@ def test_the_budget_counts_the_time_of_the_bag(player, probe):
 
     timing = player.play_until(lambda: timing_of_delayed() or player.now > START + LENGTH,
                                'the delayed image')
-    assert timing.drop_reason in ('late', 'no time left') and timing.age_ms > 1900
+    assert timing.drop_reason in ('late', 'too old on arrival') and timing.age_ms > 1900
     assert not result_of(probe, LABEL, timing)
     player.play_until(lambda: stamp(probe.received[LABEL][-1]) > player.now - 5 * PERIOD, 'labels')
 

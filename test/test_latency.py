@@ -1,5 +1,7 @@
 """The latency budget of the segmentation node, observed over DDS."""
 
+import signal
+
 import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
@@ -12,7 +14,7 @@ from sensor_msgs.msg import Image
 
 NODE = '/segmentation_node'
 LABEL, TIMING = f'{NODE}/label', f'{NODE}/timing'
-AGE = {'late', 'no time left'}  # reasons for drops by the budget
+AGE = {'late', 'no time left', 'too old on arrival'}  # reasons for drops by the budget
 
 
 @pytest.fixture
@@ -78,6 +80,34 @@ def test_images_that_are_too_old_are_dropped_on_arrival(active, probe, camera):
     camera.send_until(has_label(probe))
 
 
+def test_images_that_arrive_older_than_the_budget_are_reported_as_such(active, probe, camera):
+    active({'latency.budget_ms': 2000.0}, camera)
+    camera.send_until(has_label(probe))
+
+    def is_reported():
+        camera.stream(0.5, 20, lambda: camera.image(camera.header(age=5.0)))
+        return 'most are too old when they arrive' in probe.status(NODE).message
+
+    probe.wait(is_reported, 'a warning')
+    camera.send_until(has_label(probe))
+
+
+def test_a_lack_of_processor_time_is_reported(active, probe):
+    camera = Camera(probe, size=(640, 360))
+    node = active({'latency.budget_ms': 0.001, 'input.width': 640, 'input.height': 352}, camera)
+
+    def is_reported():
+        for _ in range(15):  # a tenth of the time
+            node.process.send_signal(signal.SIGSTOP)
+            camera.send()
+            probe.spin(0.09)
+            node.process.send_signal(signal.SIGCONT)
+            probe.spin(0.01)
+        return 'processors while it works' in probe.status(NODE).message
+
+    probe.wait(is_reported, 'a warning')
+
+
 @pytest.mark.parametrize('age', [1e9, -3600.0], ids=['behind', 'ahead'])
 def test_ages_count_from_arrival_with_stamps_of_another_clock(active, probe, camera, age):
     node = active({'latency.budget_ms': 60000.0, 'latency.max_age_ms': 60000.0}, camera)
@@ -88,7 +118,7 @@ def test_ages_count_from_arrival_with_stamps_of_another_clock(active, probe, cam
     message = camera.send_until(has_label(probe), make=elsewhere)
     timing = probe.wait(lambda: result_of(probe, TIMING, message), 'its timing')
     assert timing.age_on_arrival_ms == 0 and 0 < timing.age_ms <= timing.total_ms
-    probe.wait(lambda: camera.send(elsewhere()) and 'another clock' in probe.status(NODE).message,
+    probe.wait(lambda: camera.send(elsewhere()) and 'the clock, so' in probe.status(NODE).message,
                'a warning')
     probe.wait(lambda: camera.send(elsewhere()) and 'ages count from arrival' in node.output(),
                'a warning in the log')

@@ -1,5 +1,7 @@
 """Statistics of a stream's frames, with a clock that the test advances."""
 
+import math
+
 import pytest
 
 from enet_ros.ros.stream_statistics import StreamStatistics
@@ -38,6 +40,15 @@ def test_percentiles_of_the_stages(statistics):
     for milliseconds in range(101):
         statistics.timed({'inference': milliseconds, 'total': 2 * milliseconds})
     assert statistics.report().stages == {'inference': [50, 95, 99], 'total': [100, 190, 198]}
+
+
+def test_processors_used_during_recent_work(statistics, now):
+    assert math.isnan(statistics.report().processors)
+    for number in (0.1, 0.3, 5.0):
+        statistics.used_processors(number)
+    assert statistics.report().processors == 0.3
+    now[0] += 3
+    assert math.isnan(statistics.report().processors)
 
 
 def test_silence_is_the_time_since_the_last_image(statistics, now):

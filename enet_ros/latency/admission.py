@@ -32,7 +32,7 @@ class AdmissionControl:
     def on_arrival(self, age: float, max_age: float) -> str:
         return TOO_OLD if 0 < max_age < age else ''
 
-    def before_work(self, age: float, budget: float) -> str:
+    def before_work(self, age: float, budget: float, age_on_arrival: float = 0.0) -> str:
         """Drop a frame that is unlikely to meet the budget, but try one a second in any case.
 
         The median duration decides: a frame with an even chance is worth the work, since a late
@@ -40,7 +40,7 @@ class AdmissionControl:
         """
         in_time = not budget or age + self._expected_work() <= budget
         if not in_time and self.clock() - self._last_work < PROBE_INTERVAL:
-            return NO_TIME
+            return TOO_OLD if budget < age_on_arrival else NO_TIME
         self._last_work = self.clock()
         return ''
 
@@ -67,8 +67,10 @@ class AdmissionControl:
 
     def _expected_work(self) -> float:
         durations = self._work.values()
-        known = len(durations) >= MIN_SAMPLES or sum(durations) > 1e3 * PROBE_INTERVAL
-        return self.median_work() if known else 0.0
+        if len(durations) >= MIN_SAMPLES:
+            return self.median_work()
+        # After a long one the shortest counts: if the next is short, the long one was a hiccup.
+        return min(durations) if sum(durations) > 1e3 * PROBE_INTERVAL else 0.0
 
     def _expected_publishing(self) -> float:
         durations = self._publishing.values()

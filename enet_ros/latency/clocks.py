@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Callable
 
-MAX_CLOCK_OFFSET = 10.0  # seconds between stamp and arrival, above which the clocks differ
+# Seconds of a stamp behind and ahead of the clock, above which it does not come from that clock.
+MAX_BEHIND = 10.0
+MAX_AHEAD = 1.0  # simulated clocks advance in steps
 LASTING = 3  # images in a row from another clock; fewer arrive while a clock jumps
 
 
@@ -32,13 +34,15 @@ class MonotonicClock:
 class FrameAges:
     """Compute the ages of a camera's images when they arrive.
 
-    Stamps far from the time of arrival are assumed to come from another clock: then ages count
-    from arrival, and if that lasts, `warn` is called once with the reason and `remedy`.
-    `clock_mismatch` tells whether the newest stamp was such a one.
+    Stamps far from the time of arrival come from another clock, or from before a jump of it. The
+    first such images are as old as the difference is large, in either direction, so that limits
+    on age drop them. If the difference lasts, ages count from arrival, and `warn` is called once
+    with the reason and `remedy`. `mismatch` describes the newest stamp if it is such a one,
+    otherwise it is ''.
     """
 
     def __init__(self, warn: Callable[[str], None], remedy: str) -> None:
-        self.clock_mismatch = False
+        self.mismatch = ''
         self._warn, self._remedy = warn, remedy
         self._mismatches = 0  # in a row
         self._warned = False
@@ -49,12 +53,15 @@ class FrameAges:
         Negative where the camera's clock is slightly ahead.
         """
         age = now - stamp
-        self.clock_mismatch = abs(age) > MAX_CLOCK_OFFSET
-        self._mismatches = self._mismatches + 1 if self.clock_mismatch else 0
-        if not self.clock_mismatch:
+        if -MAX_AHEAD <= age <= MAX_BEHIND:
+            self.mismatch, self._mismatches = '', 0
             return 1e3 * age
-        if self._mismatches >= LASTING and not self._warned:
+        self._mismatches += 1
+        self.mismatch = (f'stamps are {abs(age):.0f} s {"behind" if age > 0 else "ahead of"} the '
+                         f'clock, so ages count from arrival; {self._remedy}')
+        if self._mismatches < LASTING:
+            return 1e3 * abs(age)
+        if not self._warned:
             self._warned = True
-            self._warn(f'stamps are {abs(age):.0f} s {"behind" if age > 0 else "ahead of"} the '
-                       f'clock, so ages count from arrival; {self._remedy}')
+            self._warn(self.mismatch)
         return 0.0

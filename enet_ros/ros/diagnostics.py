@@ -16,6 +16,7 @@ from enet_ros.ros.stream_statistics import Report
 WARN_SILENCE = 2.0  # seconds without an image
 STALE_SILENCE = 10.0  # seconds without an image
 MAX_LATE_SHARE = 0.05  # of the images that are dropped for their age
+MIN_PROCESSORS = 0.5  # used while the node works; with fewer, something else slows it down
 OK, WARN, ERROR, STALE = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR,
                           DiagnosticStatus.STALE)
 
@@ -84,6 +85,7 @@ class NodeDiagnostics:
             **{f'{items} {event}': str(count) for event, count in sorted(report.counts.items())},
             **{f'{stage} ms p50/p95/p99': '/'.join(f'{value:.1f}' for value in milliseconds)
                for stage, milliseconds in report.stages.items()},
+            'processors used while working': f'{report.processors:.2f}',
             'bond to a lifecycle manager': self.bond,
             'last error': report.error or self.error,
         }
@@ -116,15 +118,32 @@ class NodeDiagnostics:
         received = rates.get('received', 0)
         late = sum(rates.get(f'dropped: {reason}', 0) for reason in (TOO_OLD, NO_TIME, LATE))
         if late > MAX_LATE_SHARE * received:
+            too_old = rates.get(f'dropped: {TOO_OLD}', 0)
             return WARN, (f'{late:.1f} of {received:.1f} {stream.item}s per second are dropped '
-                          'for their age; see the durations of the stages, and choose '
-                          f'{self._texts.faster} or a larger budget')
+                          f'for their age; {self._age_remedy(report, too_old > late / 2)}')
         return OK, self._texts.active
+
+    def _age_remedy(self, report: Report, too_old_on_arrival: bool) -> str:
+        """Return why items are too old, and what to do."""
+        if report.processors < MIN_PROCESSORS:
+            return (f'the node gets only {report.processors:.2f} processors while it works; end '
+                    'other programs, or raise its CPU limit')
+        if too_old_on_arrival:
+            return ('by their stamps most are too old when they arrive; check the transport, and '
+                    f'the clock of {self._texts.source}')
+        return (f'see the durations of the stages, and choose {self._texts.faster} or a larger '
+                'budget')
 
     def _silence_message(self, stream: Stream, seconds: float) -> str:
         text = f'no {stream.item} on {stream.input_topic} for {seconds:.0f} s; '
-        if not self._node.count_publishers(stream.input_topic):
-            return text + f"nobody publishes there; remap the topic to {self._texts.source}'s"
+        types = {info.topic_type for info
+                 in self._node.get_publishers_info_by_topic(stream.input_topic)}
+        remap = f"remap the topic to {self._texts.source}'s"
+        if not types:
+            return text + f'nobody publishes there; {remap}'
+        if stream.input_type not in types:
+            return text + (f'{", ".join(sorted(types))} is published there and not '
+                           f'{stream.input_type}; {remap}')
         return text + (f'somebody publishes there; check that {self._texts.source} runs, and '
                        'that large messages arrive (config/fastdds.xml)')
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -25,6 +25,11 @@ LABEL_IDS_REMEDY = ('set output.label_ids of the segmentation node to classes or
                     'ids count from 0')
 FIELD_TYPES = {np.dtype(np.float32): PointField.FLOAT32, np.dtype(np.uint8): PointField.UINT8,
                np.dtype(np.uint32): PointField.UINT32}
+
+
+def message_type_name(message_type: Any) -> str:
+    """Return the name of a message type as ROS tools print it, such as std_msgs/msg/String."""
+    return f'{message_type.__module__.partition(".")[0]}/msg/{message_type.__name__}'
 
 
 class ScanGeometry(Protocol):

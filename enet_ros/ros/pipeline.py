@@ -27,6 +27,11 @@ class FrameProcessor(Generic[StreamT, FrameT, ResultT]):
     on arrival.
     """
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether processors of the machine do the work, and not another device."""
+        return True
+
     def prepare(self, frame: FrameT) -> None:
         """Apply the parameters of a frame before its admission is decided."""
 
@@ -93,9 +98,13 @@ class FramePipeline(Generic[StreamT, FrameT, ResultT]):
         start, real_start = self.clock(), time.monotonic()
         report.age_at_start = frame.age_at(start)
         report.stages['queueing'] = 1e3 * (start - frame.received_at)
-        if reason := admission.before_work(report.age_at_start, limit):
+        if reason := admission.before_work(report.age_at_start, limit, frame.age_ms):
             return self._drop(stream, report, reason)
+        cpu_start = time.process_time()
         result = processor.process(stream, frame, topics, timer)
+        if processor.on_cpu:
+            stream.statistics.used_processors((time.process_time() - cpu_start)
+                                              / (time.monotonic() - real_start))
         with timer.stage('publishing'):
             messages = stream.make_messages(result, topics, for_people=False)
         ready = self.clock()

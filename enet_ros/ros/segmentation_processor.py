@@ -6,7 +6,7 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from enet_ros.images.postprocess import Painter, hide_uncertain
 from enet_ros.label_space.space import LabelSpace
-from enet_ros.latency.admission import NO_TIME
+from enet_ros.latency.admission import NO_TIME, TOO_OLD
 from enet_ros.latency.model_pool import ModelPool
 from enet_ros.ros.camera_stream import CameraStream
 from enet_ros.ros.frames import CameraFrame, FrameReport
@@ -30,6 +30,10 @@ class SegmentationProcessor(FrameProcessor[CameraStream, CameraFrame, SegmentedF
         self._painters = {stream: Painter(palette, values) for stream in streams}
         for stream in streams:
             stream.admission.reset()
+
+    @property
+    def on_cpu(self) -> bool:
+        return 'cpu' in self._pool.engine.name.split()
 
     def prepare(self, frame: CameraFrame) -> None:
         """Choose the network's size for the frame."""
@@ -65,7 +69,7 @@ class SegmentationProcessor(FrameProcessor[CameraStream, CameraFrame, SegmentedF
 
     def finished(self, stream: CameraStream, report: FrameReport) -> None:
         self._publish_reports(stream, report)
-        if report.age_at_start is not None:
+        if report.age_at_start is not None and report.drop_reason != TOO_OLD:
             self._observe(stream, report, report.age_at_start)
 
     def _publish_reports(self, stream: CameraStream, report: FrameReport) -> None:

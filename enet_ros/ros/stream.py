@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 from enet_ros.latency.admission import AdmissionControl
 from enet_ros.latency.clocks import FrameAges
 from enet_ros.ros import qos
-from enet_ros.ros.messages import seconds
+from enet_ros.ros.messages import message_type_name, seconds
 from enet_ros.ros.outputs import Output
 from enet_ros.ros.stream_statistics import StreamStatistics
 
@@ -54,6 +54,13 @@ class Stream(Generic[ResultT]):
         except Exception:
             self.destroy()
             raise
+
+    @property
+    def input_type(self) -> str:
+        """The name of the message type of the items."""
+        return next(message_type_name(subscription.msg_type)
+                    for subscription in self._subscriptions
+                    if subscription.topic_name == self.input_topic)
 
     def stop_receiving(self) -> None:
         """Destroy the subscriptions."""
@@ -101,8 +108,10 @@ class Stream(Generic[ResultT]):
 
     def _age_on_arrival(self, header: Header) -> float:
         """Return the age in milliseconds of a frame that was received just now, by its stamp."""
+        matched = not self._ages.mismatch
         age = self._ages.on_arrival(seconds(header.stamp),
                                     1e-9 * self.node.get_clock().now().nanoseconds)
-        self.statistics.warn('clock', 'stamps are of another clock, so ages count from arrival'
-                             if self._ages.clock_mismatch else '')
+        self.statistics.warn('clock', self._ages.mismatch)
+        if matched and self._ages.mismatch:  # which may end before the next report
+            self.statistics.failed(self._ages.mismatch)
         return age

@@ -18,6 +18,8 @@ class Report(NamedTuple):
     rates: the same per second since the last report.
     stages: {stage: durations in milliseconds at PERCENTILES}.
     silence: seconds since the last image, or since activation.
+    processors: how many the process used on average while it worked on recent images; NaN if it
+        did not.
     error: the newest one, or ''; error_is_new if no earlier report had it.
     """
 
@@ -25,6 +27,7 @@ class Report(NamedTuple):
     rates: dict[str, float]
     stages: dict[str, list[float]]
     silence: float
+    processors: float
     warnings: list[str]
     error: str
     error_is_new: bool
@@ -51,6 +54,7 @@ class StreamStatistics:
             self._counts: Counter[str] = Counter()
             self._reported_counts: Counter[str] = Counter()
             self._stages: dict[str, RollingWindow] = {}
+            self._processors = RollingWindow(100, self._clock)
 
     def received(self) -> None:
         """Count a received image."""
@@ -73,6 +77,11 @@ class StreamStatistics:
         with self._lock:
             for stage, milliseconds in stages.items():
                 self._stages.setdefault(stage, RollingWindow()).add(milliseconds)
+
+    def used_processors(self, number: float) -> None:
+        """Record how many processors the process used on average during the work on an image."""
+        with self._lock:
+            self._processors.add(number)
 
     def failed(self, error: Exception | str) -> None:
         """Keep an error, in one line, as the newest."""
@@ -102,6 +111,7 @@ class StreamStatistics:
             stages = {stage: window.percentiles(*PERCENTILES)
                       for stage, window in self._stages.items()}
             report = Report(dict(self._counts), rates, stages, now - self._last_received,
+                            self._processors.percentiles(50)[0],
                             [text for text in self._warnings.values() if text], self._error,
                             self._error_is_new)
             self._last_report, self._reported_counts = now, self._counts.copy()
