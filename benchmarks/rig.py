@@ -46,12 +46,14 @@ class Receipt(NamedTuple):
     """A received message: number and stamp of its frame, and when it was received; seconds.
 
     message: kept if it is a FrameTiming, otherwise None.
+    size: width and height in pixels if it is an Image.
     """
 
     number: int
     stamp: float
     received_at: float
     message: FrameTiming | None
+    size: tuple[int, int] | None = None
 
     @property
     def age_ms(self) -> float:
@@ -114,13 +116,14 @@ class Rig(WaitingNode):
         if not response.success:
             raise DemoFailure(f'transition {transition} of {node} failed: {self._log_tail(node)}')
 
-    def set(self, node: str, parameters: Mapping[str, object]) -> None:
+    def set(self, node: str, parameters: Mapping[str, object],
+            timeout: float = RESPONSE_TIMEOUT) -> None:
         """Set parameters of a node, one after another."""
         request = SetParameters.Request(parameters=[
             Parameter(name, value=value).to_parameter_msg()
             for name, value in parameters.items()])
         response = self.call(SetParameters, f'/{node}/set_parameters', request,
-                             discovery_timeout=CONFIGURE_TIMEOUT, timeout=RESPONSE_TIMEOUT)
+                             discovery_timeout=CONFIGURE_TIMEOUT, timeout=timeout)
         for name, result in zip(parameters, response.results):
             if not result.successful:
                 raise DemoFailure(f'{node} rejected parameter {name}: {result.reason}')
@@ -134,7 +137,9 @@ class Rig(WaitingNode):
             now, stamp = time.time(), message.header.stamp
             receipts.append(Receipt(int(message.header.frame_id),
                                     stamp.sec + 1e-9 * stamp.nanosec, now,
-                                    message if message_type is FrameTiming else None))
+                                    message if message_type is FrameTiming else None,
+                                    (message.width, message.height) if message_type is Image
+                                    else None))
 
         reliability = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
         self.create_subscription(message_type, topic, append,
