@@ -126,7 +126,8 @@ def wait_for_output(rig: Rig, topic: str, values: Sequence[object]) -> None:
 
 def usage_of(rig: Rig, ages: Ages, node: str) -> Usage:
     pid = rig.processes[node].pid
-    segments = {line.split()[-1] for line in Path(f'/proc/{pid}/maps').read_text().splitlines()
+    # By their inodes: a segment stays mapped after its file is deleted.
+    segments = {line.split()[4] for line in Path(f'/proc/{pid}/maps').read_text().splitlines()
                 if '/dev/shm/' in line}
     return Usage(len(next(iter(ages[node].values()))), cpu_ms(pid), *process_status(pid),
                  len(list(Path(f'/proc/{pid}/fd').iterdir())), len(segments))
