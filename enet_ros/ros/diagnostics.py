@@ -125,14 +125,15 @@ class NodeDiagnostics:
 
     def _age_remedy(self, report: Report, too_old_on_arrival: bool) -> str:
         """Return why items are too old, and what to do."""
-        if report.processors < MIN_PROCESSORS:
-            return (f'the node gets only {report.processors:.2f} processors while it works; end '
-                    'other programs, or raise its CPU limit')
+        causes = []
         if too_old_on_arrival:
-            return ('by their stamps most are too old when they arrive; check the transport, and '
-                    f'the clock of {self._texts.source}')
-        return (f'see the durations of the stages, and choose {self._texts.faster} or a larger '
-                'budget')
+            causes.append('by their stamps most are too old when they arrive; check the '
+                          f'transport, and the clock of {self._texts.source}')
+        if report.processors < MIN_PROCESSORS:  # also delays arrival
+            causes.append(f'the node gets only {report.processors:.2f} processors while it works; '
+                          'end other programs, or raise its CPU limit')
+        return '; '.join(causes) or (f'see the durations of the stages, and choose '
+                                     f'{self._texts.faster} or a larger budget')
 
     def _silence_message(self, stream: Stream, seconds: float) -> str:
         text = f'no {stream.item} on {stream.input_topic} for {seconds:.0f} s; '
