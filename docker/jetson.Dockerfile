@@ -6,8 +6,6 @@ ARG L4T_VERSION=r36.4.0
 FROM nvcr.io/nvidia/l4t-jetpack:${L4T_VERSION}
 
 ENV ROS_DISTRO=humble PIP_NO_CACHE_DIR=1 DEBIAN_FRONTEND=noninteractive
-# Without -u: the setup files of ROS use variables that are not set.
-SHELL ["/bin/bash", "-eo", "pipefail", "-c"]
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates curl gnupg lsb-release \
@@ -36,7 +34,7 @@ RUN pip install 'numpy<2' safetensors onnx \
     && pip install --index-url "$JETSON_INDEX" onnxruntime-gpu torch
 
 COPY . src/enet_ros
-RUN source /opt/ros/humble/setup.bash \
+RUN . /opt/ros/humble/setup.sh \
     && colcon build --packages-select enet_ros --cmake-args -DBUILD_TESTING=OFF \
     && rm -rf build log src
 

@@ -2,7 +2,6 @@
 
 import configparser
 import importlib.util
-import json
 import os
 import re
 import shlex
@@ -62,13 +61,19 @@ class TestDockerfile:
         *_, launch_file = re.findall(r'"([^"]*)"', found['CMD'])
         assert (ROOT / 'launch' / launch_file).is_file()
 
-    def test_the_shell_can_source_ros(self, file, tmp_path):
+    def test_sh_can_source_ros(self, file, tmp_path):
+        """Images in the format OCI have no SHELL: all commands run in sh."""
         package = importlib.util.find_spec('ament_package')
         if package is None:
             pytest.skip('needs ament_package')
-        template = Path(package.origin).parent / 'template/prefix_level/setup.bash'
-        (tmp_path / 'setup.bash').write_text(template.read_text())
-        (tmp_path / 'setup.sh').write_text('')
-        shell = json.loads(dict(instructions(file))['SHELL'])
-        subprocess.run([*shell, f'source {tmp_path}/setup.bash'], check=True,
-                       env={'PATH': os.environ['PATH']})
+        prefix = Path(package.origin).parent / 'template/prefix_level'
+        for name in 'setup.bash', 'setup.sh.in':
+            (tmp_path / name.removesuffix('.in')).write_text((prefix / name).read_text().replace(
+                '@SKIP_PARENT_PREFIX_PATH@', '').replace('@CMAKE_INSTALL_PREFIX@', str(tmp_path)))
+        (tmp_path / 'local_setup.sh').write_text('echo sourced')
+        run, = (text for name, text in instructions(file) if name == 'RUN' and 'colcon' in text
+                and 'setup.' in text)
+        command = re.sub('/opt/ros/(humble|\\$ROS_DISTRO)', str(tmp_path), run.split('&&')[0])
+        output = subprocess.check_output(['sh', '-ec', command], text=True,
+                                         env={'PATH': os.environ['PATH']})
+        assert 'SHELL' not in dict(instructions(file)) and output == 'sourced\n'
