@@ -15,8 +15,8 @@ RUN apt-get update \
         "http://packages.ros.org/ros2/ubuntu $(lsb_release -cs) main" \
         >/etc/apt/sources.list.d/ros2.list \
     && apt-get update \
-    && apt-get install --yes --no-install-recommends g++ cmake python3-pip ros-humble-ros-base \
-        python3-colcon-common-extensions python3-rosdep \
+    && apt-get install --yes --no-install-recommends g++ make cmake python3-pip \
+        ros-humble-ros-base python3-colcon-common-extensions python3-rosdep \
     && rosdep init \
     && rm -rf /var/lib/apt/lists/*
 
