@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rig import DemoFailure
@@ -35,5 +35,6 @@ def compilers(count: int) -> Iterator[list['subprocess.Popen[bytes]']]:
             raise DemoFailure(f'a compiler ended; see {" ".join(command[4:])}')
     finally:
         for process in processes:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # all of the group have ended
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
