@@ -10,13 +10,11 @@ while compilers keep all cores busy. Prints the ages of the labels.
 import argparse
 import json
 import shlex
-from collections.abc import Sequence
 from statistics import median
 
 from compilers import compilers
 from enet_ros.msg import FrameTiming
 from rig import (
-    Receipt,
     Rig,
     Window,
     between,
@@ -63,26 +61,22 @@ class Trial:
     def row(self, plain: 'Trial') -> tuple[object, ...]:
         """Return the row of the table; plain: what the tail is compared with."""
         turns = [between(self.labels, window) for window in self.windows]
-        images = sum(map(sent, turns))
+        labels, images = sum(map(len, turns)), sum(map(sent, turns))
         published = [receipt.timing.age_ms for receipt in within(self.timings, self.windows)
                      if not receipt.timing.drop_reason]
-        return (self.way, sum(map(len, turns)), f'{1 - sum(map(len, turns)) / images:.1%}',
-                *percentiles(ages(self.labels, self.windows), 50, 99, 99.9),
+        p50, p99, tail = self.ages(50, 99, 99.9)
+        return (self.way, labels, f'{1 - labels / images:.1%}', p50, p99, tail,
                 *percentiles(published, 99.9),
-                f'{self.tail() / plain.tail():.2f}',
-                median(percentiles(ages(self.labels, [window]), 99)[0]
-                       for window in self.windows))
+                f'{tail / plain.ages(99.9)[0]:.2f}',
+                median(percentiles((each.age_ms for each in turn), 99)[0] for turn in turns))
 
-    def tail(self) -> float:
-        return percentiles(ages(self.labels, self.windows), 99.9)[0]
+    def ages(self, *ranks: float) -> list[float]:
+        """Return percentiles of the ages on receipt, milliseconds."""
+        return percentiles((each.age_ms for each in within(self.labels, self.windows)), *ranks)
 
 
 HEAD = ('way', 'labels', 'images without', 'p50 ms', 'p99 ms', 'p99.9 ms',
         'p99.9 when published, ms', 'p99.9 / plain', 'median p99 of the turns, ms')
-
-
-def ages(receipts: Sequence[Receipt], windows: Sequence[Window]) -> list[float]:
-    return [receipt.age_ms for receipt in within(receipts, windows)]
 
 
 def main() -> None:
