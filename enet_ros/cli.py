@@ -95,8 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('-V', '--version', action='version', version=f'enet_ros {__version__}')
     commands = parser.add_subparsers(required=True, metavar='COMMAND', title='commands',
                                      prog=parser.prog)
-    for add in (_add_segment, _add_evaluate, _add_calibrate, _add_train, _add_info, _add_export,
-                _add_import, _add_benchmark, _add_tune, _add_nav2_config, _add_labelspace):
+    for add in (_add_segment, _add_evaluate, _add_calibrate, _add_train, _add_average, _add_info,
+                _add_export, _add_import, _add_benchmark, _add_tune, _add_nav2_config,
+                _add_labelspace):
         add(commands)
     return parser
 
@@ -390,6 +391,27 @@ def _train(options: argparse.Namespace) -> int:
                                           if item.name in given})
     config = RunConfig(**{item.name: given[item.name] for item in fields(RunConfig)})
     print(f'best weights: {train(config, recipe)}')
+    return 0
+
+
+def _add_average(commands: Any) -> None:
+    average = _add_command(
+        commands, _average, 'average MODEL MODEL ... --out FILE',
+        'average the weights of checkpoints',
+        'Write a checkpoint with the mean of the weights of several checkpoints of the same '
+        'network: of one run, or of runs that started from the same weights. Evaluate and '
+        'calibrate it.')
+    average.add_argument('paths', nargs='+', metavar='MODEL',
+                         help='name of a shipped model, or a .safetensors file')
+    average.add_argument('--out', required=True, metavar='FILE', help='file to write')
+
+
+def _average(options: argparse.Namespace) -> int:
+    from enet_ros.models.average import average
+
+    out = _new_file(options.out)
+    average(options.paths, out)
+    print(f'{out}: mean of the weights of {len(options.paths)} checkpoints, not calibrated')
     return 0
 
 

@@ -140,7 +140,7 @@ def save(path: str | os.PathLike[str], model: 'Network', spec: ModelSpec,
     import torch
 
     from enet_ros.models.torch_network import arrays
-    _write(path, arrays(model, dtype or torch.float16), spec)
+    write(path, arrays(model, dtype or torch.float16), spec)
 
 
 def copy_with_spec(path: str | os.PathLike[str], out: str | os.PathLike[str], spec: ModelSpec
@@ -149,7 +149,7 @@ def copy_with_spec(path: str | os.PathLike[str], out: str | os.PathLike[str], sp
 
     `path` and errors are those of `load`, and of `save` for `out`.
     """
-    _write(out, _read(path)[1], spec)
+    write(out, _read(path)[1], spec)
 
 
 def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
@@ -211,7 +211,8 @@ def models_folder() -> Path:
     return share_folder() / 'models'
 
 
-def _write(path: str | os.PathLike[str], weights: Weights, spec: ModelSpec) -> None:
+def write(path: str | os.PathLike[str], weights: Weights, spec: ModelSpec) -> None:
+    """Write weights as they are and their spec, atomically; errors are those of `save`."""
     try:
         write_atomically(Path(path), to_safetensors(weights, {METADATA_KEY: spec.to_json()}))
     except OSError as error:
