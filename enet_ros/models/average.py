@@ -39,8 +39,8 @@ def average(paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
         if differences := shape_differences(others, shapes):
             raise BadInput(f'{path} has other weights than {paths[0]}: {differences[0]}; average '
                            'checkpoints of the same network')
-    weights = {name: np.mean([network.weights[name] for network in networks], 0,
-                             dtype=np.float64).astype(np.float16) for name in shapes}
+    weights = {name: np.asarray(np.mean([network.weights[name] for network in networks], 0,
+                                        np.float64), np.float16) for name in shapes}
     spec = replace(
         specs[0], temperature=1.0, metrics={},
         training={'average': [spec.training for spec in specs]},
