@@ -28,6 +28,9 @@ Column "changes": *live* parameters take effect with the next frame; those marke
 effect with the next call of `~/reload`; *start* parameters are read once, when the node starts;
 all others can change while the node is not configured. A value outside its range is rejected with
 the reason.
+
+All nodes but replay_node also have `autostart`, a *start* parameter that is `false` by default: it
+makes a node configure and activate itself when it starts. The launch files set it.
 """
 
 

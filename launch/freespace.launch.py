@@ -2,13 +2,11 @@
 
 from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
-from launch.conditions import IfCondition
 from launch_ros.actions import LifecycleNode
 
 from enet_ros.errors import BadInput
 from enet_ros.ros import launch_actions
 from enet_ros.ros.label_stream import INPUTS
-from enet_ros.ros.lifecycle_launch import start_lifecycle_node
 from enet_ros.ros.parameter_file import write_parameter_file
 from enet_ros.ros.street_camera import StreetCamera
 
@@ -40,9 +38,9 @@ def start(context: LaunchContext) -> list[Action]:
 
 
 def start_nodes(context: LaunchContext) -> list[Action]:
-    """Return both nodes and the actions that bring them up."""
+    """Return both nodes and what belongs to them."""
     values = context.launch_configurations
-    parameters = launch_actions.simulated_time(context)
+    parameters = launch_actions.managed(context)
     actions: list[Action] = []
     if values['source'] == 'synthetic':
         camera = StreetCamera.from_parameter_file(values['params_file'], values['namespace'],
@@ -53,7 +51,7 @@ def start_nodes(context: LaunchContext) -> list[Action]:
     overrides = write_parameter_file('freespace_node', parameters)
     odom = ('odom', values['odom'])
     if values['processes'] == 'one':
-        return [*actions, *launch_actions.start_segmentation(
+        return [*actions, launch_actions.start_segmentation(
             context, 'segmentation_and_freespace', extra_files=[overrides], remappings=[odom])]
     node = LifecycleNode(
         package='enet_ros', executable='freespace_node', name='freespace_node',
@@ -61,5 +59,4 @@ def start_nodes(context: LaunchContext) -> list[Action]:
         parameters=[values['params_file'], overrides],
         remappings=[odom, *((name, f'segmentation_node/{name}') for name in INPUTS)],
         **launch_actions.respawn(context))
-    return [*actions, *launch_actions.start_segmentation(context),
-            *start_lifecycle_node(node, IfCondition(values['autostart']))]
+    return [*actions, launch_actions.start_segmentation(context), node]

@@ -1,4 +1,4 @@
-"""Start the segmentation node, configure and activate it; optionally with a source and RViz."""
+"""Start the segmentation node, which activates itself; optionally with a source and RViz."""
 
 from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
@@ -21,6 +21,6 @@ def start(context: LaunchContext) -> list[Action]:
     return [
         launch_actions.enlarge_shared_memory(),
         *launch_actions.start_source(context),
-        *launch_actions.start_segmentation(context),
+        launch_actions.start_segmentation(context),
         *launch_actions.start_rviz(context),
     ]

@@ -2,12 +2,10 @@
 
 from launch import Action, LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
-from launch.conditions import IfCondition
 from launch_ros.actions import LifecycleNode
 
 from enet_ros.ros import launch_actions
 from enet_ros.ros.cloud_stream import INPUTS
-from enet_ros.ros.lifecycle_launch import start_lifecycle_node
 from enet_ros.ros.street_camera import StreetCamera
 
 NODE = 'semantic_cloud_node'
@@ -28,16 +26,16 @@ def start(context: LaunchContext) -> list[Action]:
     return [
         launch_actions.enlarge_shared_memory(),
         *launch_actions.start_source(context),
-        *launch_actions.start_segmentation(context),
+        launch_actions.start_segmentation(context),
         *start_cloud(context),
         *launch_actions.start_rviz(context),
     ]
 
 
 def start_cloud(context: LaunchContext) -> list[Action]:
-    """Return the semantic cloud node and the actions that bring it up."""
+    """Return the semantic cloud node and what belongs to it."""
     values = context.launch_configurations
-    parameters = launch_actions.simulated_time(context)
+    parameters = launch_actions.managed(context)
     actions: list[Action] = []
     if values['source'] == 'synthetic':
         camera = StreetCamera.from_parameter_file(values['params_file'], values['namespace'], NODE)
@@ -50,4 +48,4 @@ def start_cloud(context: LaunchContext) -> list[Action]:
         output='screen', parameters=[values['params_file'], parameters],
         remappings=list(topics.items()),
         **launch_actions.respawn(context))
-    return [*actions, *start_lifecycle_node(node, IfCondition(values['autostart']))]
+    return [*actions, node]

@@ -63,15 +63,14 @@ def start_freespace(installed):
 
 
 def starter(description):
-    """Return a function that returns the nodes and events for launch arguments."""
+    """Return a function that returns the nodes and log actions for launch arguments."""
     def start(**arguments):
         context = launch.LaunchContext()
         context.launch_configurations.update(arguments)
         started, waiting = [], list(description.entities)
         while waiting:
             entity = waiting.pop(0)
-            if isinstance(entity, (launch_ros.actions.Node, launch.actions.EmitEvent,
-                                   launch.actions.LogInfo)):
+            if isinstance(entity, (launch_ros.actions.Node, launch.actions.LogInfo)):
                 if entity.condition is None or entity.condition.evaluate(context):
                     started.append(entity)
             else:
@@ -83,10 +82,6 @@ def starter(description):
 def nodes(started):
     return [entity.node_executable for entity in started
             if isinstance(entity, launch_ros.actions.Node)]
-
-
-def events(started):
-    return [entity for entity in started if isinstance(entity, launch.actions.EmitEvent)]
 
 
 def log(context, started):
@@ -157,18 +152,19 @@ def test_all_nodes_are_in_the_namespace(start_segment):
         assert expand(context, entities, executable)[0].expanded_node_namespace == '/front'
 
 
-@pytest.mark.parametrize('autostart, count', [('true', 1), ('false', 0)])
-def test_autostart_activates_the_node(start_segment, autostart, count):
-    assert len(events(start_segment(autostart=autostart)[1])) == count
+@pytest.mark.parametrize('autostart', ['true', 'false'])
+def test_managed_nodes_activate_themselves(start_freespace, autostart):
+    context, entities = start_freespace(autostart=autostart)
+    for executable in ('segmentation_node', 'freespace_node'):
+        _, files = expand(context, entities, executable)
+        assert any(f'autostart: {autostart}' in text for text in files)
 
 
-def test_ended_nodes_are_started_again_for_a_lifecycle_manager(start_freespace):
-    context, entities = start_freespace(autostart='false', respawn='true')
+def test_ended_nodes_are_started_again(start_freespace):
+    context, entities = start_freespace(respawn='true')
     for executable in ('segmentation_node', 'freespace_node'):
         node, _ = expand(context, entities, executable)
         assert node._ExecuteLocal__respawn
-    with pytest.raises(Exception, match='respawn:=true .* add autostart:=false'):
-        start_freespace(respawn='true')
 
 
 def test_a_missing_parameter_file_is_named(start_segment):
@@ -216,7 +212,6 @@ def test_use_sim_time_must_be_true_or_false(start_segment):
 def test_free_space_behind_the_segmentation(start_freespace):
     context, entities = start_freespace(source='synthetic', namespace='front', odom='/odom')
     assert sorted(nodes(entities)) == ['freespace_node', 'replay_node', 'segmentation_node']
-    assert len(events(entities)) == 2, 'each managed node is to be configured'
     node, files = expand(context, entities, 'freespace_node')
     assert node.expanded_node_namespace == '/front' and files[0] == CONFIG.read_text()
     assert dict(node.expanded_remapping_rules) == {
@@ -342,6 +337,28 @@ def test_nodes_follow_a_simulated_clock(run_launch, probe, tiny_model):
 
     stamp = probe.wait(is_segmented, 'a segmented frame')[0].header.stamp
     assert 1000 <= stamp.sec <= now.clock.sec
+
+
+def test_a_killed_node_is_active_again(run_launch, probe, tiny_model):
+    run_launch('segment.launch.py', 'source:=synthetic', 'respawn:=true', f'model:={tiny_model}',
+               'device:=cpu')
+    timing = '/segmentation_node/timing'
+    probe.subscribe(FrameTiming, timing)
+    probe.wait(lambda: probe.received[timing], 'a segmented frame')
+    process = next(path for path in Path('/proc').glob('[0-9]*') if is_node(path))
+    os.kill(int(process.name), signal.SIGKILL)
+    probe.wait(lambda: not process.exists(), 'end of the process')
+    del probe.received[timing][:]
+    probe.wait(lambda: probe.received[timing], 'a segmented frame after the node was killed')
+
+
+def is_node(process):
+    """Return whether a folder of /proc is that of the segmentation node of this test."""
+    try:
+        return (b'/segmentation_node\0' in (process / 'cmdline').read_bytes()
+                and f'ROS_DOMAIN_ID={DOMAIN}\0'.encode() in (process / 'environ').read_bytes())
+    except OSError:  # it ended, or belongs to another user
+        return False
 
 
 @pytest.mark.parametrize('processes', ['one', 'two'])

@@ -17,6 +17,7 @@ from enet_ros.ros.lifecycle import ManagedNode
 from enet_ros.ros.log_forwarder import LogForwarder
 
 NODE = '/frail_node'
+AUTOSTART = '--ros-args', '-p', 'autostart:=true'
 
 
 class FrailNode(ManagedNode):
@@ -48,8 +49,8 @@ def frail(probe):
     """Return a function that makes such a node, which the probe's executor spins."""
     nodes = []
 
-    def frail(failing_step):
-        node = FrailNode(failing_step, context=probe.context)
+    def frail(failing_step, **options):
+        node = FrailNode(failing_step, context=probe.context, **options)
         nodes.append(node)
         probe.executor.add_node(node)
         return node
@@ -88,6 +89,21 @@ def test_a_node_that_failed_to_configure_can_be_configured_again(frail, probe, c
     assert status.level == DiagnosticStatus.ERROR
     assert status.message == 'not configured: the create broke'
     assert 'cannot configure: ' in ''.join(capfd.readouterr())
+    probe.bring_up(NODE)
+
+
+@pytest.mark.parametrize('simulated', ['true', 'false'])
+def test_a_node_activates_itself(frail, probe, simulated):
+    frail('', cli_args=[*AUTOSTART, '-p', f'use_sim_time:={simulated}'])
+    assert probe.state(NODE) == 'active'
+    assert probe.change_state(NODE, Transition.TRANSITION_DEACTIVATE)
+    assert probe.state(NODE) == 'inactive'
+
+
+def test_a_node_that_cannot_configure_itself_reports_why(frail, probe):
+    frail('create', cli_args=list(AUTOSTART))
+    assert probe.status(NODE).message == 'not configured: the create broke'
+    assert probe.state(NODE) == 'unconfigured'
     probe.bring_up(NODE)
 
 

@@ -79,7 +79,7 @@ def main() -> None:
         for name, event, others in kinds:
             report_progress(name)
             if storm.parameters != {**parameters, **others}:
-                storm.restart_node({**parameters, **others})
+                storm.change_parameters({**parameters, **others})
             counts, labels, late = storm.run(event, options.events)
             rows.append((name, options.events, counts.refused, counts.crashes, labels, late,
                          f'{counts.named} of {counts.expected}',

@@ -46,8 +46,6 @@ def fill_shared_memory(storm: Storm, counts: Counts) -> None:
         except OSError:  # full
             pass
     counts.recoveries.append(storm.recovery())
-    storm.kill_node()
-    storm.start_node()
-    counts.recoveries.append(storm.recovery())
+    counts.recoveries.append(storm.restart_node())
     file.unlink()
     counts.recoveries.append(storm.recovery())

@@ -22,8 +22,6 @@ from enet_ros.ros.demo.waiting_node import DemoFailure
 
 NODE, CAMERA = 'segmentation_node', 'camera'
 TO_ACTIVE = {'unconfigured': CONFIGURE, 'inactive': ACTIVATE}
-# Until a request is repeated whose response a new process may have lost; doubles each time.
-RETRY_SECONDS = 0.2
 DIAGNOSIS_SECONDS = 60.0  # in which the diagnostics must name the cause of a lasting disturbance
 ENCODINGS = {'raw': 'bgr8', 'compressed': 'jpeg'}  # at the start, by the node's transport
 
@@ -58,11 +56,7 @@ class Storm:
         self.statuses: list[str] = []
         rig.create_subscription(DiagnosticArray, '/diagnostics', self._receive_status, 10)
         self.start_camera()
-        self._launch_node()
-        # Its client precedes that of get_state: a response to the latter implies that a new
-        # process has discovered both.
-        self.change_state(CONFIGURE)
-        self.activate()
+        self.start_node()
         self.recovery()
 
     def _receive_status(self, array: DiagnosticArray) -> None:
@@ -96,43 +90,30 @@ class Storm:
     def set_camera(self, **settings: object) -> None:
         """Change parameters of the camera."""
         self.camera_settings |= settings
-        self._retry(lambda timeout: self.rig.set(CAMERA, settings, timeout))
+        self.rig.wait_for_discovery(f'/{CAMERA}', RESPONSE_TIMEOUT)
+        self.rig.set(CAMERA, settings)
 
     def start_node(self) -> None:
-        """Start the node and activate it, as a lifecycle manager does."""
-        self._launch_node()
-        self._retry(self.state)
-        self.activate()
+        """Start the node, which activates itself."""
+        self.node = self.rig.start(NODE, parameters={**self.parameters, 'autostart': True},
+                                   topics={'image': '/image'})
 
-    def restart_node(self, parameters: Mapping[str, object]) -> None:
-        """Replace the node by one with other parameters."""
-        self.parameters = dict(parameters)
-        self.restart_camera()
-        self.kill_node()
-        self.start_node()
-        self.recovery()
-
-    def kill_node(self) -> None:
+    def restart_node(self) -> float:
+        """Kill the node and start it again; return the seconds until its first label."""
+        start = time.time()
         self.node.kill()
         self.node.wait()
+        self.start_node()
+        self.recovery()
+        seconds = time.time() - start
+        self.rig.wait_for_discovery(f'/{NODE}', RESPONSE_TIMEOUT)
+        return seconds
 
-    def _launch_node(self) -> None:
-        self.node = self.rig.start(NODE, parameters=self.parameters, topics={'image': '/image'})
-
-    def _retry(self, request: Callable[[float], object]) -> None:
-        """Repeat a request until it is responded to: a new process may not know the client.
-
-        request: called with a timeout in seconds.
-        """
-        end, timeout = time.monotonic() + CONFIGURE_TIMEOUT, RETRY_SECONDS
-        while True:
-            try:
-                request(timeout)
-                return
-            except DemoFailure:
-                if self.node.poll() is not None or time.monotonic() > end:
-                    raise
-                timeout *= 2
+    def change_parameters(self, parameters: Mapping[str, object]) -> None:
+        """Replace camera and node by others with these parameters of the node."""
+        self.parameters = dict(parameters)
+        self.restart_camera()
+        self.restart_node()
 
     def activate(self) -> None:
         while (state := self.state()) != 'active':
@@ -145,9 +126,9 @@ class Storm:
                              discovery_timeout=CONFIGURE_TIMEOUT,
                              timeout=CONFIGURE_TIMEOUT).success
 
-    def state(self, timeout: float = RESPONSE_TIMEOUT) -> str:
+    def state(self) -> str:
         return self.rig.call(GetState, f'/{NODE}/get_state', GetState.Request(),
-                             timeout=timeout).current_state.label
+                             timeout=RESPONSE_TIMEOUT).current_state.label
 
     def set_parameter(self, name: str, value: object) -> bool:
         """Return whether the node accepts a value."""
@@ -206,6 +187,6 @@ class Storm:
                 if self.node.poll() is None:
                     raise
                 counts.crashes += 1
-                self.start_node()
+                self.restart_node()
         self.restore()
         return counts, len(self.labels) - labels, len(self.late(timings))

@@ -18,7 +18,6 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from enet_ros.errors import BadInput
-from enet_ros.ros.lifecycle_launch import start_lifecycle_node
 from enet_ros.ros.parameter_file import Value, read_parameter_file
 from enet_ros.ros.street_camera import StreetCamera
 
@@ -38,10 +37,13 @@ ARGUMENTS = {
     'use_sim_time': ('false', 'take the time from /clock, as with a bag or a simulator; '
                      'overrides params_file'),
     'autostart': ('true', 'configure and activate the nodes'),
-    'respawn': ('false', 'start a managed node again when it has ended; a lifecycle manager must '
-                'bring it up, so that autostart must be false'),
+    'respawn': ('false', 'start a managed node again when it has ended; with autostart:=false a '
+                'lifecycle manager must bring it up'),
     'rviz': ('false', 'show the outputs in RViz (package rviz2)'),
 }
+# Seconds; short, as the robot has no labels meanwhile, but a node that cannot start does not keep
+# a processor busy.
+RESPAWN_DELAY = 0.2
 BOOLEANS = 'use_sim_time', 'autostart', 'respawn', 'rviz'
 NAMES = 'image', 'camera_info', 'namespace', 'odom', 'depth'
 # Of topics, also private ones, and of namespaces; empty: none.
@@ -64,9 +66,6 @@ def check_arguments(context: LaunchContext) -> None:
         if argument in values and not re.fullmatch(NAME, values[argument]):
             raise BadInput(f'{argument} is {values[argument]!r}; names in ROS consist of letters, '
                            'digits and underscores, separated by /')
-    if is_true(context, 'respawn') and is_true(context, 'autostart'):
-        raise BadInput('respawn:=true leaves a node that was started again unconfigured; add '
-                       "autostart:=false and let Nav2's lifecycle manager bring the nodes up")
     # launch_ros itself ignores a missing file.
     read_parameter_file(values['params_file'], 'segmentation_node')
     if is_true(context, 'rviz'):
@@ -92,8 +91,8 @@ def start_source(context: LaunchContext) -> list[Action]:
 
 def start_segmentation(context: LaunchContext, executable: str = 'segmentation_node',
                        extra_files: Iterable[str] = (),
-                       remappings: Iterable[tuple[str, str]] = ()) -> list[Action]:
-    """Return the segmentation node and the actions that bring it up.
+                       remappings: Iterable[tuple[str, str]] = ()) -> LifecycleNode:
+    """Return the segmentation node.
 
     Args:
         executable: program that runs the node.
@@ -107,12 +106,11 @@ def start_segmentation(context: LaunchContext, executable: str = 'segmentation_n
     inputs = ('image', 'camera_info')
     topics = ([(name, f'replay_node/{name}') for name in inputs] if values['source'] else
               [(name, values[name]) for name in inputs])
-    node = LifecycleNode(
+    return LifecycleNode(
         package='enet_ros', executable=executable, name='segmentation_node',
         namespace=values['namespace'], output='screen',
-        parameters=[values['params_file'], {**model, **simulated_time(context)}, *extra_files],
+        parameters=[values['params_file'], {**model, **managed(context)}, *extra_files],
         remappings=[*topics, *remappings], **respawn(context))
-    return start_lifecycle_node(node, IfCondition(values['autostart']))
 
 
 def start_rviz(context: LaunchContext) -> list[Action]:
@@ -151,9 +149,14 @@ def simulated_time(context: LaunchContext) -> dict[str, Value]:
     return {'use_sim_time': is_true(context, 'use_sim_time')}
 
 
+def managed(context: LaunchContext) -> dict[str, Value]:
+    """Return the parameters that launch arguments set in all managed nodes."""
+    return {**simulated_time(context), 'autostart': is_true(context, 'autostart')}
+
+
 def respawn(context: LaunchContext) -> dict[str, bool | float]:
     """Return the options of a managed node that the launch argument respawn sets."""
-    return {'respawn': is_true(context, 'respawn'), 'respawn_delay': 1.0}
+    return {'respawn': is_true(context, 'respawn'), 'respawn_delay': RESPAWN_DELAY}
 
 
 def is_true(context: LaunchContext, argument: str) -> bool:

@@ -8,6 +8,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -25,6 +27,8 @@ SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackR
 
 ConfigT = TypeVar('ConfigT', bound='DataclassInstance')
 ResourcesT = TypeVar('ResourcesT')
+AUTOSTART = ParameterDescriptor(
+    description='configure and activate the node when it starts', read_only=True)
 Transition = Callable[['ManagedNode', LifecycleState], TransitionCallbackReturn]
 
 
@@ -55,6 +59,15 @@ class ManagedNode(LifecycleNode, Generic[ConfigT, ResourcesT]):
         self.diagnostics = NodeDiagnostics(self, texts)
         self._cleanup, self._deactivation = ExitStack(), ExitStack()
         reject_invalid_transitions(self)
+        if self.declare_parameter('autostart', False, AUTOSTART).value:
+            # As soon as the executor spins, whatever clock the node uses.
+            self._autostart = self.create_timer(
+                0.0, self._bring_up, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _bring_up(self) -> None:
+        self.destroy_timer(self._autostart)
+        if self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
 
     def _create(self, config: ConfigT, cleanup: ExitStack) -> ResourcesT:
         """Load and create everything; may raise.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 CONFIG_CLASSES = SegmentationConfig, FreeSpaceNodeConfig, SemanticCloudConfig, ReplayConfig
-OF_EVERY_NODE = 'use_sim_time', 'start_type_description_service', 'qos_overrides'
+OF_EVERY_NODE = 'autostart', 'use_sim_time', 'start_type_description_service', 'qos_overrides'
 RENAMED = {  # names of earlier versions
     'camera.longest_jump': 'camera.max_jump',
     'classes.bodies': 'classes.overhanging', 'classes.usual_flat': 'classes.default_flat',

@@ -1,7 +1,6 @@
 """The segmentation node and the free space node in one process."""
 
 import cv2
-from rclpy.lifecycle import TransitionCallbackReturn
 
 from enet_ros.ros.freespace_node import FreeSpaceNode
 from enet_ros.ros.label_stream import INPUTS
@@ -10,18 +9,15 @@ from enet_ros.ros.segmentation_node import SegmentationNode
 
 
 def make_active_freespace_node() -> FreeSpaceNode:
-    """Return the free space node, configured and activated if its parameters allow it.
+    """Return the free space node, which configures and activates itself.
 
     Its inputs are the segmentation node's outputs; remappings of the process do not apply to it.
     """
     rules = ['__node:=freespace_node', *(f'{name}:=segmentation_node/{name}' for name in INPUTS)]
-    arguments = ['--ros-args']
+    arguments = ['--ros-args', '-p', 'autostart:=true']
     for rule in rules:
         arguments += ['-r', rule]
-    node = FreeSpaceNode(cli_args=arguments)
-    if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-        node.trigger_activate()
-    return node
+    return FreeSpaceNode(cli_args=arguments)
 
 
 def main() -> int:

@@ -56,11 +56,11 @@ class WaitingNode(Node):
             client = self.create_client(service_type, name)
             if not self.wait(client.service_is_ready, timeout):
                 raise DemoFailure(f'there is no service {name} after {timeout:.0f} s')
-            self._wait_for_discovery(name.rpartition('/')[0], timeout)
+            self.wait_for_discovery(name.rpartition('/')[0], timeout)
             self.clients_by_name[name] = client
         return self.clients_by_name[name]
 
-    def _wait_for_discovery(self, node: str, timeout: float) -> None:
+    def wait_for_discovery(self, node: str, timeout: float) -> None:
         """Wait until a node has discovered all clients; its response to an unknown one is lost.
 
         It discovers clients in the order of their creation, so a response to a new client means
