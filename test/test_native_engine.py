@@ -249,6 +249,22 @@ class TestThreadsAndProcesses:
             for future in [pool.submit(run, *job) for job in zip(inputs, expected)]:
                 future.result(timeout=120)
 
+    @pytest.mark.parametrize('filter', ['nearest', 'linear'])
+    def test_more_threads_than_cores_beside_busy_programs(self, model, filter):
+        """Threads come late to phases, miss them, and are preempted within them."""
+        inference_spec = InferenceSpec(90, 150, 33, 44, filter)
+        one, many = (native(model, inference_spec, VARIANTS[0], threads) for threads in (1, 12))
+        generator = np.random.default_rng(0)
+        busy = [subprocess.Popen([sys.executable, '-c', 'while True: pass']) for _ in range(4)]
+        try:
+            for _ in range(200):
+                image = generator.integers(0, 256, (150, 90, 3), np.uint8)
+                assert np.array_equal(many.run(image, True), one.run(image, True))
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+
     def test_networks_are_made_and_destroyed_while_another_runs(self, model):
         image, other = images(64, 48)['smooth'], images(90, 70)['smooth']
         network = native(model, SMALL, VARIANTS[0], 2)

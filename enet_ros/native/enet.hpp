@@ -1,10 +1,11 @@
 // ENet for one image size, fused so that intermediate rows stay in the cache.
 //
-// Three phases, with a barrier between them. `encode` (image to 1/8 of the resolution) and
-// `decode` (1/8 to class ids) are pipelines of rows in short rings: each thread has a band of the
-// image and computes the rows around it that it needs. `transform_context` (the bottlenecks at
-// 1/8) keeps everything in the cache and takes the rows of one bottleneck after the other; a
-// thread that has finished its own takes others'.
+// `encode` (image to 1/8 of the resolution) and `decode` (1/8 to class ids) are phases of the
+// thread pool. They are pipelines of rows in short rings: each thread has a band of the image and
+// computes the rows around it that it needs. Between them, each bottleneck at 1/8 is a phase
+// (`transform_context`), which keeps everything in the cache and takes one row after the other. A
+// thread that has finished its own rows or band takes those that others have not, and no thread
+// waits for one that gets no core.
 //
 // Channels come last in memory, up to the last upsampling. From there on vectors hold pixels:
 // columns are split by parity, so that unpooling, the last bottleneck and the arg max need no
@@ -51,8 +52,8 @@ template <class T> class ENet final : public Network {
     up4_rows_.make(arena, h8 + 1, w8, 16, 1);
     shortcut4_ = arena.get<T>(size_t(h8) * w8 * 64);
     untaken_ = arena.get<UntakenRows>(size_t(kContextBlocks) * threads_);
-    untaken_to_encode_ = arena.get<UntakenRows>(pairs()),
-    untaken_to_decode_ = arena.get<UntakenRows>(pairs());
+    untaken_to_encode_ = arena.get<UntakenBand>(pairs());
+    untaken_to_decode_ = arena.get<UntakenBand>(pairs());
     bands_ = arena.get<Band>(threads_);
     for (int i = 0; i < threads_; i++) make(bands_[i], arena);
   }
@@ -62,18 +63,19 @@ template <class T> class ENet final : public Network {
       for (int i = 0; i < threads_; i++)
         untaken_[block * threads_ + i].reset(first_row8(i + 1) - first_row8(i));
     for (int pair = 0; pair < pairs(); pair++)
-      for (UntakenRows* rows : {&untaken_to_encode_[pair], &untaken_to_decode_[pair]})
-        rows->reset(pair_end(pair) - first_row8(2 * pair));
+      for (UntakenBand* band : {&untaken_to_encode_[pair], &untaken_to_decode_[pair]})
+        band->reset(pair_end(pair) - first_row8(2 * pair));
+    untaken_to_interpolate_.reset(prediction_.output_height());
     struct Job {
       ENet* network;
-      ThreadPool& pool;
       const uint8_t* image;
       uint8_t *labels, *confidence;
-    } job{this, ThreadPool::shared(threads_), image, labels, confidence};
-    job.pool.run(
-        [](void* context, int thread) {
+    } job{this, image, labels, confidence};
+    ThreadPool::shared(threads_).run(
+        kDecode + 1 + prediction_.bilinear(),
+        [](void* context, int phase, int thread) {
           Job& job = *static_cast<Job*>(context);
-          job.network->run_thread(thread, job.pool, job.image, job.labels, job.confidence);
+          job.network->run_phase(phase, thread, job.image, job.labels, job.confidence);
         },
         &job);
   }
@@ -81,6 +83,7 @@ template <class T> class ENet final : public Network {
  private:
   static constexpr int kImageRows = 8;
   static constexpr int kContextBlocks = 17;  // 2.0, whose beginning belongs to `encode`, to 3.8
+  static constexpr int kDecode = kContextBlocks + 1;  // phase, after those of `encode` and blocks
 
   // Rows that no thread has taken.
   struct alignas(64) UntakenRows {
@@ -96,6 +99,20 @@ template <class T> class ENet final : public Network {
       return int(last ? end - 1 : first);
     }
     std::atomic<uint32_t> range;  // first << 16 | end
+  };
+
+  // A band of rows at 1/8 that two threads take. One works downwards from its top, one upwards from
+  // its bottom, and they meet where the slower one has come to.
+  struct alignas(64) UntakenBand {
+    void reset(int count) {
+      rows.reset(count);
+      for (auto& end : taken_ends) end.store(false, std::memory_order_relaxed);
+    }
+    bool take_end(bool bottom) {
+      return !taken_ends[bottom].exchange(true, std::memory_order_relaxed);
+    }
+    UntakenRows rows;
+    std::atomic<bool> taken_ends[2];
   };
 
   struct Band {  // what a thread has for itself
@@ -193,40 +210,51 @@ template <class T> class ENet final : public Network {
 
   int first_row8(int thread) const { return height_ / 8 * thread / threads_; }
 
-  // In `encode` and `decode` two threads share a band. The first works downwards from its top, the
-  // second upwards from its bottom, and they meet where the slower one has come to.
+  // In `encode` and `decode`, threads take ends of bands. Even ends are the tops, odd ends the
+  // bottoms, and each thread begins with the end of its number.
   int pairs() const { return (threads_ + 1) / 2; }
   int pair_end(int pair) const { return first_row8(smaller(2 * pair + 2, threads_)); }
-  static bool upwards(int thread) { return thread & 1; }
+  static bool upwards(int end) { return end & 1; }
 
-  // Take the thread's next row at 1/8, counted in its direction; -1 if there is none.
-  int take_row8(UntakenRows* untaken, int thread) const {
-    int row = untaken[thread / 2].take(upwards(thread));
-    if (row < 0) return -1;
-    return in_direction(thread, row + first_row8(thread / 2 * 2), height_ / 8);
-  }
-
-  // Row y of `count` rows, counted from the end where the thread starts; and back.
-  static int in_direction(int thread, int y, int count) {
-    return upwards(thread) ? count - 1 - y : y;
-  }
-
-  void run_thread(int thread, ThreadPool& pool, const uint8_t* image, uint8_t* labels,
-                  uint8_t* confidence) {
-    encode(thread, image);
-    pool.barrier();
-    transform_context(thread, pool);
-    if (prediction_.bilinear()) {
-      decode<Mode::kLogits>(thread, nullptr, nullptr);
-      pool.barrier();
-      int rows = prediction_.output_height();
-      for (int r = rows * thread / threads_; r < rows * (thread + 1) / threads_; r++)
-        prediction_.interpolate_row(r, bands_[thread].prediction, labels, confidence);
-    } else if (confidence) {
-      decode<Mode::kConfidence>(thread, labels, confidence);
-    } else {
-      decode<Mode::kLabels>(thread, labels, nullptr);
+  // Call work(end) for each end that no other thread has taken, the thread's own first.
+  template <class Work> void for_ends(UntakenBand* bands, int thread, Work&& work) {
+    for (int other = 0; other < threads_; other++) {
+      int end = (thread + other) % threads_;
+      if (bands[end / 2].take_end(upwards(end))) work(end);
     }
+  }
+
+  // Take the next row at 1/8 from an end, counted in its direction; -1 if there is none.
+  int take_row8(UntakenBand* bands, int end) const {
+    int row = bands[end / 2].rows.take(upwards(end));
+    if (row < 0) return -1;
+    return in_direction(end, row + first_row8(end / 2 * 2), height_ / 8);
+  }
+
+  // Row y of `count` rows, counted from the side of the image where an end's rows start; and back.
+  static int in_direction(int end, int y, int count) { return upwards(end) ? count - 1 - y : y; }
+
+  // Returns when the thread finds nothing left to take: no row, or no end of a band. A thread that
+  // has taken an end returns when all rows of the band are taken.
+  void run_phase(int phase, int thread, const uint8_t* image, uint8_t* labels,
+                 uint8_t* confidence) {
+    if (phase == 0)
+      encode(thread, image);
+    else if (phase < kDecode)
+      transform_context(thread, phase - 1);
+    else if (phase > kDecode)
+      interpolate(thread, labels, confidence);
+    else if (prediction_.bilinear())
+      decode<Mode::kLogits>(thread, nullptr, nullptr);
+    else if (confidence)
+      decode<Mode::kConfidence>(thread, labels, confidence);
+    else
+      decode<Mode::kLabels>(thread, labels, nullptr);
+  }
+
+  void interpolate(int thread, uint8_t* labels, uint8_t* confidence) {
+    for (int row; (row = untaken_to_interpolate_.take(false)) >= 0;)
+      prediction_.interpolate_row(row, bands_[thread].prediction, labels, confidence);
   }
 
   // ------------------------------------------------ image to 1/8
@@ -234,20 +262,21 @@ template <class T> class ENet final : public Network {
   // Blocks initial, 1.0 to 1.4, and the projection and the pooling of 2.0.
   void encode(int thread, const uint8_t* image) {
     Band& band = bands_[thread];
-    for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
-    for (int& row : band.image_rows) row = -1;
-    int row8 = take_row8(untaken_to_encode_, thread), first = 2 * row8;
-    for (int t = larger(first - 5, 0); row8 >= 0; row8 = take_row8(untaken_to_encode_, thread))
-      for (; t < 2 * row8 + 2 + 5; t++) encode_step(thread, image, t, first);
+    for_ends(untaken_to_encode_, thread, [&](int end) {
+      for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
+      for (int& row : band.image_rows) row = -1;
+      int row8 = take_row8(untaken_to_encode_, end), first = 2 * row8;
+      for (int t = larger(first - 5, 0); row8 >= 0; row8 = take_row8(untaken_to_encode_, end))
+        for (; t < 2 * row8 + 2 + 5; t++) encode_step(band, end, image, t, first);
+    });
   }
 
   // Row t at 1/4 goes into block 1.0, and each later block follows one row behind the one before.
-  // Rows are counted in the thread's direction. first: the first row of the output of block 1.4.
-  void encode_step(int thread, const uint8_t* image, int t, int first) {
-    Band& band = bands_[thread];
+  // Rows are counted in the end's direction. first: the first row of the output of block 1.4.
+  void encode_step(Band& band, int end, const uint8_t* image, int t, int first) {
     int h4 = height_ / 4, w4 = width_ / 4, w8 = width_ / 8;
     if (t < h4) {
-      int y = in_direction(thread, t, h4);
+      int y = in_direction(end, t, h4);
       for (int row = larger(4 * y - 1, 0); row < 4 * y + 4; row++) {
         int& kept = band.image_rows[row % kImageRows];
         if (kept != row) normalize(image, row, band.image[row]);
@@ -259,13 +288,13 @@ template <class T> class ENet final : public Network {
       max_pool<T, 16, 64>(top, bottom, band.x4[y], band.positions4[y], w4);
     }
     for (int k = 0; k < 5; k++) {
-      int row = t - 1 - k, y = in_direction(thread, row, h4);
+      int row = t - 1 - k, y = in_direction(end, row, h4);
       if (row < larger(first - 4 + k, 0) || row >= h4) continue;
       T* x = band.x4[y];
       extension4_[k].run(band.mid4[k], band.transformed4[k], x, y, h4, w4, band.scratch);
       if (k < 4) project4_[k].run(x, band.mid4[k + 1][y], w4);
     }
-    int row = t - 5, y8 = in_direction(thread, row, h4) / 2;
+    int row = t - 5, y8 = in_direction(end, row, h4) / 2;
     if (row < first || row % 2 == 0) return;
     for (int y = 2 * y8; y < 2 * y8 + 2; y++)
       memcpy(positions1_ + size_t(y) * w4 * 16, band.positions4[y], w4 * 16);
@@ -327,29 +356,26 @@ template <class T> class ENet final : public Network {
     return -1;
   }
 
-  // The rest of block 2.0, blocks 2.1 to 3.8, and the projection and the shortcut of 4.0. Each row
-  // of a bottleneck is followed by the next bottleneck's projection of it.
-  void transform_context(int thread, ThreadPool& pool) {
+  // The rest of block 2.0, or one of the blocks 2.1 to 3.8, the last with the projection and the
+  // shortcut of 4.0. Each row is followed by the next bottleneck's projection of it.
+  void transform_context(int thread, int block) {
     int h8 = height_ / 8, w8 = width_ / 8;
     Band& band = bands_[thread];
-    for (int block = 0; block < kContextBlocks; block++) {
-      Rows<T>&mid = mid8_[block & 1], &next = mid8_[~block & 1];
-      auto& extension = extension8_[block];
-      band.transformed8.start(w8, extension.dilation);
-      for (int other = 0; other < threads_; other++) {
-        int owner = (thread + other) % threads_;
-        for (int y; (y = take(block, owner, other, extension.dilation)) >= 0;) {
-          T* x = x8_ + size_t(y) * w8 * 128;
-          extension.run(mid, band.transformed8, x, y, h8, w8, band.scratch);
-          if (block < kContextBlocks - 1) {
-            project8_[block].run(x, next[y], w8);
-          } else {
-            project_up4_.run(x, up4_rows_[y], w8);
-            up4_.shortcut(x, shortcut4_ + size_t(y) * w8 * 64, w8);
-          }
+    Rows<T>&mid = mid8_[block & 1], &next = mid8_[~block & 1];
+    auto& extension = extension8_[block];
+    band.transformed8.start(w8, extension.dilation);
+    for (int other = 0; other < threads_; other++) {
+      int owner = (thread + other) % threads_;
+      for (int y; (y = take(block, owner, other, extension.dilation)) >= 0;) {
+        T* x = x8_ + size_t(y) * w8 * 128;
+        extension.run(mid, band.transformed8, x, y, h8, w8, band.scratch);
+        if (block < kContextBlocks - 1) {
+          project8_[block].run(x, next[y], w8);
+        } else {
+          project_up4_.run(x, up4_rows_[y], w8);
+          up4_.shortcut(x, shortcut4_ + size_t(y) * w8 * 64, w8);
         }
       }
-      pool.barrier();
     }
   }
 
@@ -358,50 +384,51 @@ template <class T> class ENet final : public Network {
   // Blocks 4.0 to 5.1 and the last layer.
   template <Mode MODE> void decode(int thread, uint8_t* labels, uint8_t* confidence) {
     Band& band = bands_[thread];
-    for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
-    int row8 = take_row8(untaken_to_decode_, thread), first = 2 * row8, next = 2 * first;
-    for (int t = larger(first - 3, 0); row8 >= 0; row8 = take_row8(untaken_to_decode_, thread))
-      for (int end = 2 * row8 + 2; t <= end + 2; t++) {
-        decode_step(thread, t, first);
-        for (; next < smaller(2 * (t - 2), 2 * end); next++) {
-          int y = in_direction(thread, next, height_ / 2);
-          predict<MODE>(band, y);
-          if constexpr (MODE != Mode::kLogits)
-            prediction_.write_rows(y, band.prediction, labels, confidence);
+    for_ends(untaken_to_decode_, thread, [&](int end) {
+      for (auto& rows : band.transformed4) rows.start(width_ / 4, 1);
+      int row8 = take_row8(untaken_to_decode_, end), first = 2 * row8, next = 2 * first;
+      for (int t = larger(first - 3, 0); row8 >= 0; row8 = take_row8(untaken_to_decode_, end))
+        for (int last = 2 * row8 + 1; t <= last + 3; t++) {
+          decode_step(band, end, t, first);
+          for (; next < smaller(2 * (t - 2), 2 * last + 2); next++) {
+            int y = in_direction(end, next, height_ / 2);
+            predict<MODE>(band, y);
+            if constexpr (MODE != Mode::kLogits)
+              prediction_.write_rows(y, band.prediction, labels, confidence);
+          }
         }
-      }
+    });
   }
 
   // Block 4.0 makes row t at 1/4, blocks 4.1 and 4.2 follow one row behind, and 5.0 makes two rows
-  // at 1/2. Rows are counted in the thread's direction. first: the first row that predictions
+  // at 1/2. Rows are counted in the end's direction. first: the first row that predictions
   // need.
-  void decode_step(int thread, int t, int first) {
-    Band& band = bands_[thread];
+  void decode_step(Band& band, int end, int t, int first) {
     int h4 = height_ / 4, w4 = width_ / 4, w8 = width_ / 8, h8 = height_ / 8;
     auto within = [&](int row, int before) {
       return row >= larger(first - before, 0) && row < h4;
     };
     if (within(t, 3)) {
-      int y = in_direction(thread, t, h4);
+      int y = in_direction(end, t, h4);
       up4_.run(up4_rows_, shortcut4_ + size_t(y / 2) * w8 * 64,
                positions2_ + size_t(y / 2) * w8 * 64, band.x4[y], y, h8, w8, band.scratch);
       project4_[4].run(band.x4[y], band.mid4[0][y], w4);
     }
     if (within(t - 1, 2)) {
-      int y = in_direction(thread, t - 1, h4);
+      int y = in_direction(end, t - 1, h4);
       extension4_[5].run(band.mid4[0], band.transformed4[0], band.x4[y], y, h4, w4, band.scratch);
       project4_[5].run(band.x4[y], band.mid4[1][y], w4);
     }
     int row = t - 2;
     if (within(row, 1)) {
-      int y = in_direction(thread, row, h4);
+      int y = in_direction(end, row, h4);
       extension4_[6].run(band.mid4[1], band.transformed4[1], band.x4[y], y, h4, w4, band.scratch);
       to_planes(band, y);
     }
     // A row at 1/2 needs its row at 1/4 and at most the one below it.
     for (int row2 = 2 * row - 1; row2 <= 2 * row; row2++)
       if (row2 >= larger(2 * first - 1, 0) && row2 < 2 * h4)
-        upsample5(band, in_direction(thread, row2, 2 * h4));
+        upsample5(band, in_direction(end, row2, 2 * h4));
   }
 
   // Block 4.0 from its projection on: 128 channels at 1/8 -> 64 at 1/4.
@@ -582,7 +609,8 @@ template <class T> class ENet final : public Network {
   int plane_, positions_plane_;  // columns of planes at 1/4, rounded up to whole vectors
   Prediction prediction_;
   Band* bands_;
-  UntakenRows *untaken_, *untaken_to_encode_, *untaken_to_decode_;
+  UntakenRows *untaken_, untaken_to_interpolate_;
+  UntakenBand *untaken_to_encode_, *untaken_to_decode_;
   float *shift_, *scale_, *initial_weights_, *initial_bias_, *pool_factor_,
       *initial_slope_minus_1_;
   Projection<T, 32, 16> down1_;

@@ -12,9 +12,20 @@ namespace enet {
 
 namespace {
 
-// A barrier is usually met within microseconds. A thread that waits longer sleeps, so that it
+// The next phase usually opens within microseconds. A thread that waits longer sleeps, so that it
 // takes no time from the robot's other processes.
 constexpr int kSpins = 300;
+
+// The state of a pool in one word: job << 20 | phase << 12 | threads in the phase. Phases count
+// from 1; at 0 none is open. A thread enters by adding itself to a word in which a phase is open,
+// so that phases end, and buffers change their meaning, only while no thread uses them. The last
+// thread to leave opens the next phase in the same step. A late thread finds that the word has
+// changed and enters whatever phase is open then, or none. Jobs are counted modulo 4096: a thread
+// that slept for as many takes the open phase for the one it left, and misses it.
+constexpr uint32_t kPhase = 1 << 12, kJob = 1 << 20;
+constexpr uint32_t kEnd = kJob | 1;  // threads end: one in no phase
+
+uint32_t phase_of(uint32_t state) { return state % kJob / kPhase; }
 
 void pause_briefly() {
 #if defined(__x86_64__)
@@ -47,7 +58,8 @@ ThreadPool::ThreadPool(int threads) : threads_(threads) {
   try {
     for (int i = 1; i < threads; i++) started.emplace_back(&ThreadPool::work, this, i);
   } catch (const std::system_error&) {
-    start(nullptr, nullptr);
+    state_.store(kEnd, std::memory_order_relaxed);
+    state_.notify_all();
     for (auto& thread : started) thread.join();
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw;
@@ -68,55 +80,54 @@ ThreadPool& ThreadPool::shared(int threads) {
   return *pool;
 }
 
-void ThreadPool::run(void (*job)(void*, int), void* context) {
-  if (threads_ == 1) return job(context, 0);
-  std::lock_guard<std::mutex> turn(turn_);
-  start(job, context);
-  job(context, 0);
-  barrier();
-}
-
-void ThreadPool::start(void (*job)(void*, int), void* context) {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    job_ = job;
-    context_ = context;
-    round_++;
-  }
-  wake_.notify_all();
-}
-
-void ThreadPool::barrier() {
-  if (threads_ == 1) return;
-  int phase = phase_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
-    arrived_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_release);
-    phase_.notify_all();
+void ThreadPool::run(int phases, Job job, void* context) {
+  if (threads_ == 1) {
+    for (int phase = 0; phase < phases; phase++) job(context, phase, 0);
     return;
   }
-  for (int i = 0; i < kSpins; i++) {
-    if (phase_.load(std::memory_order_acquire) != phase) return;
-    pause_briefly();
-  }
-  phase_.wait(phase, std::memory_order_acquire);
+  std::lock_guard<std::mutex> turn(turn_);
+  phases_ = phases;
+  job_ = job;
+  context_ = context;
+  uint32_t state = state_.fetch_add(kPhase, std::memory_order_release);
+  state_.notify_all();
+  take_part(0, state);
 }
 
-void ThreadPool::work(int index) {
-  for (int64_t seen = 0;;) {
-    void (*job)(void*, int);
-    void* context;
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return round_ != seen; });
-      seen = round_;
-      job = job_;
-      context = context_;
+void ThreadPool::work(int thread) {
+  for (uint32_t state = 0; state != kEnd;) state = take_part(thread, state);
+}
+
+// Work on phases after that of `state`, until none is open. Return the state then.
+uint32_t ThreadPool::take_part(int thread, uint32_t state) {
+  for (;;) {
+    state = wait_for_another_phase(state);
+    do {
+      if (!phase_of(state)) return state;
+    } while (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire));
+    job_(context_, int(phase_of(state)) - 1, thread);
+    state -= state % kPhase;
+    uint32_t next = int(phase_of(state)) < phases_ ? state + kPhase : state / kJob * kJob + kJob;
+    uint32_t now = state_.load(std::memory_order_relaxed);
+    while (!state_.compare_exchange_weak(now, now == state + 1 ? next : now - 1,
+                                         std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
-    if (!job) return;
-    job(context, index);
-    barrier();
+    if (now == state + 1) state_.notify_all();
   }
+}
+
+uint32_t ThreadPool::wait_for_another_phase(uint32_t state) {
+  uint32_t now;
+  auto changed = [&] {
+    now = state_.load(std::memory_order_acquire);
+    return now / kPhase != state / kPhase;
+  };
+  for (int i = 0; i < kSpins; i++) {
+    if (changed()) return now;
+    pause_briefly();
+  }
+  while (!changed()) state_.wait(now, std::memory_order_relaxed);
+  return now;
 }
 
 }  // namespace enet

@@ -1,41 +1,41 @@
 // Threads that work on one image together.
 #pragma once
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 
 namespace enet {
 
-// Threads for jobs that all of them run at once. The calling thread is the first of them.
+// Threads that take the pieces of a job's phases. The calling thread is the first of them.
 class ThreadPool {
  public:
+  // Takes pieces of a phase as thread `thread`, and returns when none is left to take. Others may
+  // still be working on theirs.
+  using Job = void (*)(void* context, int phase, int thread);
+
   explicit ThreadPool(int threads);
 
   // The pool with this number of threads; it lives as long as the process. After a fork, the child
   // gets a pool of its own.
   static ThreadPool& shared(int threads);
 
-  // Run job(context, 0), ..., job(context, threads - 1), each in a thread, and wait for all.
-  // Concurrent calls take turns.
-  void run(void (*job)(void*, int), void* context);
-
-  // Called by every thread of a job: wait until all have called it.
-  void barrier();
+  // Run phases 0, ..., phases - 1 of a job, up to 255, one after the other. A phase is over when a
+  // thread has returned from it and none is in it. A thread that gets no core in time misses the
+  // phase, and no other waits for it. Concurrent calls take turns.
+  void run(int phases, Job job, void* context);
 
  private:
-  void work(int index);
-  void start(void (*job)(void*, int), void* context);  // without a job, threads end
+  void work(int thread);
+  uint32_t take_part(int thread, uint32_t state);
+  uint32_t wait_for_another_phase(uint32_t state);
 
   const int threads_;
-  std::mutex turn_;   // held by the job that runs
-  std::mutex mutex_;  // of job_, context_ and round_
-  std::condition_variable wake_;
-  void (*job_)(void*, int) = nullptr;
+  std::mutex turn_;  // held by the job that runs
+  // Written while no phase is open, read in phases.
+  int phases_ = 0;
+  Job job_ = nullptr;
   void* context_ = nullptr;
-  int64_t round_ = 0;
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<int> phase_{0};
+  alignas(64) std::atomic<uint32_t> state_{0};
 };
 
 }  // namespace enet
