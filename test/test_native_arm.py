@@ -70,7 +70,7 @@ def test_predictions_are_those_of_the_network(predictions, cases):
         probability, expected = (plane.numpy() for plane in scaled.softmax(0).max(0))
         agreement = (labels == expected).mean()
         error = np.abs(confidence - 255 * probability)
-        if variant == 'neon':
-            assert agreement >= 0.9998 and error.max() < 1
+        if variant == 'neon':  # rounding may decide a tie of a max pooling differently
+            assert agreement >= 0.9998 and (error < 1).mean() >= 0.9998 and error.max() < 3
         else:  # random models decide less clearly
             assert agreement >= (0.998 if number == 0 else 0.95) and error.mean() < 1
