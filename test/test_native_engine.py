@@ -164,8 +164,9 @@ def test_constant_areas_and_extreme_images(variant, name):
     model, inference_spec = checkpoint.load('enet_camvid'), InferenceSpec(160, 96)
     image = images(160, 96)[name]
     predictions = native(model, inference_spec, variant).run(image, True)
-    # Along the edge of 'halves' are columns of windows that tie but for the last digit.
-    check(model, inference_spec, image, predictions, share=0.9 if name == 'halves' else 1.0)
+    # A window or two of any image may tie but for the last digit, and along the edge of 'halves'
+    # are columns of them.
+    check(model, inference_spec, image, predictions, share=0.9 if name == 'halves' else 0.98)
 
 
 @pytest.mark.parametrize('variant', VARIANTS)
