@@ -243,7 +243,7 @@ def test_an_onnx_file_that_is_not_consistent_is_refused(tmp_path, change):
     assert 'net.onnx' in refusal(use)
 
 
-@pytest.mark.parametrize('location', ['a' * 300, 'a\0b', '../a', '/dev/zero', ''])
+@pytest.mark.parametrize('location', ['a' * 300, 'a\0b', '../a', '/dev/zero', '', 'not UTF-8'])
 def test_external_data_of_onnx_files_is_beside_them(tmp_path, location):
     pytest.importorskip('onnx')
     from onnx import TensorProto, helper
@@ -254,7 +254,8 @@ def test_external_data_of_onnx_files_is_beside_them(tmp_path, location):
     tensor.external_data.add(key='location', value=location)
     value = helper.make_tensor_value_info('x', TensorProto.FLOAT, [4])
     graph = helper.make_graph([helper.make_node('Relu', ['w'], ['x'])], 'g', [], [value], [tensor])
-    (tmp_path / 'a.onnx').write_bytes(helper.make_model(graph).SerializeToString())
+    content = helper.make_model(graph).SerializeToString().replace(b'not UTF-8', b'not UTF\xe28')
+    (tmp_path / 'a.onnx').write_bytes(content)
     assert 'has data in' in refusal(read_onnx, tmp_path / 'a.onnx')
 
 

@@ -112,6 +112,9 @@ def _embed_external_data(model: 'ModelProto', path: Path) -> None:
             continue
         location = next((entry.value for entry in tensor.external_data
                          if entry.key == 'location'), '')
+        if isinstance(location, bytes):  # what protobuf returns for a string that is not UTF-8
+            raise BadInput(f'{path} has data in a file whose name is not UTF-8; export it as one '
+                           'file')
         try:
             check_path(location)
         except BadInput as error:
