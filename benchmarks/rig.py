@@ -26,6 +26,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image
 
 from enet_ros.benchmark.machine import describe_machine, is_busy
+from enet_ros.ros.demo.domain import claim_domain
 from enet_ros.ros.demo.waiting_node import QOS, DemoFailure, WaitingNode
 
 NODES = Path(__file__).parent / 'nodes'
@@ -208,7 +209,8 @@ class Rig(WaitingNode):
 @contextmanager
 def open_rig() -> Iterator[Rig]:
     """Yield a Rig in a DDS domain of its own, or in ROS_DOMAIN_ID if that is set."""
-    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+    if 'ROS_DOMAIN_ID' not in os.environ:
+        os.environ['ROS_DOMAIN_ID'] = str(claim_domain())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,10 +15,9 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-WORKER = os.environ.get('PYTEST_XDIST_WORKER', '')  # gw0, gw1 and so on under pytest-xdist
-RUN = os.getppid() if WORKER else os.getpid()
-# A DDS domain that no robot nearby, other run of the tests or worker of this run is likely to use.
-DOMAIN = 20 + (8 * RUN + int(WORKER[2:] or 0)) % 80
+from enet_ros.ros.demo.domain import claim_domain
+
+DOMAIN = claim_domain()  # no other worker, run of the tests or benchmark in a test has it
 TIMEOUT = 60.0  # seconds; far more than anything takes on a busy machine
 RETRY_INTERVAL = 0.2  # seconds
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL,

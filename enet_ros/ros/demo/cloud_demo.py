@@ -19,7 +19,7 @@ from enet_ros.labels import CAMVID
 from enet_ros.paths import OutputFolder
 from enet_ros.pointcloud.config import ObstaclesConfig
 from enet_ros.ros.demo.cloud_receiver import CloudMessages, CloudReceiver
-from enet_ros.ros.demo.supervisor import Supervisor, default_domain, supervise
+from enet_ros.ros.demo.supervisor import Supervisor, supervise
 from enet_ros.ros.demo.waiting_node import CAMERA, SEGMENTER
 from enet_ros.synthetic.street import SyntheticStreet
 
@@ -120,7 +120,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         help="a model with CamVid's classes (default: the node's)")
     parser.add_argument('--width', type=int, default=640, help='of images and network, pixels')
     parser.add_argument('--height', type=int, default=480, help='of images and network, pixels')
-    parser.add_argument('--domain', type=int, default=default_domain(),
+    parser.add_argument('--domain', type=int,
                         help="ROS_DOMAIN_ID; default: one that is not the robot's")
     return parser.parse_args(arguments)
 

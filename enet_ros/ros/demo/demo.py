@@ -7,7 +7,7 @@ from pathlib import Path
 
 from enet_ros.images.open_source import open_source
 from enet_ros.paths import OutputFolder
-from enet_ros.ros.demo.supervisor import Supervisor, default_domain, supervise
+from enet_ros.ros.demo.supervisor import Supervisor, supervise
 from enet_ros.ros.demo.waiting_node import CAMERA
 
 SYNTHETIC_SIZE = 640, 360  # pixels, of the street and of the network that sees it
@@ -67,7 +67,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         help='a shipped model, or a .safetensors or .onnx file')
     parser.add_argument('--width', type=int, default=0, help='of the network, pixels')
     parser.add_argument('--height', type=int, default=0, help='of the network, pixels')
-    parser.add_argument('--domain', type=int, default=default_domain(),
+    parser.add_argument('--domain', type=int,
                         help="ROS_DOMAIN_ID; default: one that is not the robot's")
     return parser.parse_args(arguments)
 

@@ -16,6 +16,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.signals import SignalHandlerOptions
 
 from enet_ros.errors import BadInput
+from enet_ros.ros.demo.domain import claim_domain
 from enet_ros.ros.demo.status_line import StatusLine
 from enet_ros.ros.demo.waiting_node import DemoFailure, WaitingNode
 
@@ -114,12 +115,12 @@ class Supervisor(WaitingNode):
             raise DemoFailure(f'{name} cannot {what}: {self._node_processes[name].last_message()}')
 
 
-def supervise(program: str, domain: int, run: Callable[[Supervisor], int]) -> int:
+def supervise(program: str, domain: int | None, run: Callable[[Supervisor], int]) -> int:
     """Return the exit code of a demo, run(supervisor), and end its processes in any case.
 
-    program: its name in error messages. domain: ROS_DOMAIN_ID.
+    program: its name in error messages. domain: ROS_DOMAIN_ID, or None for one of its own.
     """
-    os.environ['ROS_DOMAIN_ID'] = str(domain)
+    os.environ['ROS_DOMAIN_ID'] = str(claim_domain() if domain is None else domain)
     interrupted = Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: interrupted.set())
@@ -143,8 +144,3 @@ def _run(run: Callable[[Supervisor], int], supervisor: Supervisor) -> int:
         supervisor.status.clear()
         supervisor.end_all()
         supervisor.destroy_node()
-
-
-def default_domain() -> int:
-    """Return a ROS_DOMAIN_ID that is unlikely to be the robot's."""
-    return 1 + os.getpid() % 100
