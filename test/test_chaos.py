@@ -32,7 +32,7 @@ def disturb(model, *options, command=()):
 def check(rows):
     for row in rows.values():
         assert (row['events'], row['crashes'], row['older than the budget']) == ('1', '0', '0')
-        assert int(row['labels']) > 0 and float(row['longest s']) < 300
+        assert int(row['results']) > 0 and float(row['longest s']) < 300
         named, expected = row['causes named'].split(' of ')
         assert named == expected, row
 

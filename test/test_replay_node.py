@@ -6,12 +6,15 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from nodes import node_process
+from nodes import DOMAIN, node_process
+from rclpy.clock import ClockType
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 
 from enet_ros.ros.convert import image_to_array, image_to_depth
+from enet_ros.ros.replay_node import ReplayNode
 from enet_ros.synthetic.street import SyntheticStreet
 
 NODE = '/replay_node'
@@ -173,3 +176,16 @@ def test_ctrl_c_while_it_plays(start, probe):
     probe.wait(lambda: probe.received[f'{NODE}/image'], 'an image')
     assert node.stop() == 0
     assert 'Traceback' not in node.output()
+
+
+@pytest.mark.parametrize('simulated, kind', [('false', ClockType.STEADY_TIME),
+                                             ('true', ClockType.ROS_TIME)])
+def test_only_simulated_time_sets_the_pace(simulated, kind):
+    rclpy.init(args=['--ros-args', '-p', 'rate_hz:=5.0', '-p', f'use_sim_time:={simulated}'],
+               domain_id=DOMAIN)
+    try:
+        node = ReplayNode()
+        assert [timer.clock.clock_type for timer in node.timers] == [kind] * 2
+        node.destroy_node()
+    finally:
+        rclpy.shutdown()

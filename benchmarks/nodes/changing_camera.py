@@ -13,6 +13,8 @@ import numpy as np
 import rclpy
 from numpy.typing import NDArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -49,8 +51,9 @@ class ChangingCamera(Node):
         self.street = street_frames(640, 360, 1)[0][..., ::-1].copy()  # BGR
         self.message = make_message(self.street, *self._format())
         self.add_on_set_parameters_callback(self._change)
-        self.create_timer(1 / RATE, self._send)
-        self.create_timer(1 / CLOCK_RATE, self._send_clock)
+        steady = RosClock(clock_type=ClockType.STEADY_TIME)  # the others can jump
+        self.create_timer(1 / RATE, self._send, clock=steady)
+        self.create_timer(1 / CLOCK_RATE, self._send_clock, clock=steady)
 
     def _format(self) -> tuple[int, int, str]:
         return self.settings['width'], self.settings['height'], self.settings['encoding']

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from rig import Rig
-from storm import Counts, Storm
+from segmentation_storm import SegmentationStorm
+from storm import Counts
 
 FOREIGN = 'foreign_participants'
 SHARED_MEMORY = Path('/dev/shm')
 FLOOD_SECONDS = 5.0
 
 
-def flood(storm: Storm, counts: Counts, participants: int) -> None:
+def flood(storm: SegmentationStorm, counts: Counts, participants: int) -> None:
     """Let foreign participants come and go for some seconds, and then vanish."""
     storm.rig.start(FOREIGN, parameters={'count': participants})
     for _ in range(2):
@@ -20,7 +21,7 @@ def flood(storm: Storm, counts: Counts, participants: int) -> None:
     counts.recoveries.append(storm.recovery())
 
 
-def replace_camera(storm: Storm, counts: Counts) -> None:
+def replace_camera(storm: SegmentationStorm, counts: Counts) -> None:
     """Replace the camera by a publisher of another type, and back."""
     storm.kill_camera()
     storm.rig.start(FOREIGN, parameters={'count': 1})
@@ -36,7 +37,7 @@ def kill_foreign(rig: Rig) -> None:
     process.wait()
 
 
-def fill_shared_memory(storm: Storm, counts: Counts) -> None:
+def fill_shared_memory(storm: SegmentationStorm, counts: Counts) -> None:
     """Fill the private shared memory, start the node again while it is full, and empty it."""
     file = SHARED_MEMORY / 'filler'
     with open(file, 'wb', buffering=0) as filler:

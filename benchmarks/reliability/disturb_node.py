@@ -15,8 +15,9 @@ from rig import (
     DEACTIVATE,
     RESPONSE_TIMEOUT,
 )
+from segmentation_storm import NODE, SegmentationStorm
 from std_srvs.srv import SetBool, Trigger
-from storm import NODE, Counts, Storm
+from storm import Counts, Storm
 
 TRANSITIONS = CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE
 STARVED_SECONDS = 3.0
@@ -43,7 +44,7 @@ def kill(storm: Storm, counts: Counts) -> None:
     counts.recoveries.append(storm.restart_node())
 
 
-def starve(storm: Storm, counts: Counts) -> None:
+def starve(storm: SegmentationStorm, counts: Counts) -> None:
     """Let the process run for a tenth of the time; the network may still keep the budget."""
     known = len(storm.timings)
     with interrupted(storm.node):
@@ -74,7 +75,7 @@ def interrupted(process: 'Popen[bytes]') -> Iterator[None]:
         thread.join()
 
 
-def transition(storm: Storm, counts: Counts) -> None:
+def transition(storm: SegmentationStorm, counts: Counts) -> None:
     """Request some random transitions, most of them impossible, and activate the node."""
     for each in storm.random.choices(TRANSITIONS, k=3):
         counts.refused += not storm.change_state(each)
@@ -82,7 +83,7 @@ def transition(storm: Storm, counts: Counts) -> None:
     counts.recoveries.append(storm.recovery())
 
 
-def change(storm: Storm, counts: Counts) -> None:
+def change(storm: SegmentationStorm, counts: Counts) -> None:
     """Change a parameter, reload the model or pause the node."""
     what = storm.random.random()
     if what < 0.6:

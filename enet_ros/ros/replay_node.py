@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -40,6 +41,10 @@ class ReplayNode(Node):
         self.parameters = Parameters(self, ReplayConfig)
         self.source: Source | None = None
         self.frames: Iterator[SourceFrame] = iter(())
+        # Timers of the system's clock stop while it is set back. Simulated time sets the pace.
+        simulated = self.get_parameter('use_sim_time').value
+        self.timer_clock = (self.get_clock() if simulated else
+                            Clock(clock_type=ClockType.STEADY_TIME))
         self.timer: Timer | None = None
         self.rate = 0.0
         self.outputs: dict[str, Publisher] = {}
@@ -50,7 +55,7 @@ class ReplayNode(Node):
         self.create_service(Trigger, '~/next', self._on_next)
         self.create_service(Trigger, '~/restart', self._on_restart)
         self._every_second()
-        self.create_timer(1.0, self._every_second)
+        self.create_timer(1.0, self._every_second, clock=self.timer_clock)
 
     def restart(self) -> None:
         """Go to the first frame; open the source if it is not open."""
@@ -181,7 +186,8 @@ class ReplayNode(Node):
             return
         if self.timer is not None:
             self.destroy_timer(self.timer)
-        self.timer = self.create_timer(1.0 / rate, self._tick) if rate else None
+        self.timer = self.create_timer(
+            1.0 / rate, self._tick, clock=self.timer_clock) if rate else None
         self.rate = rate
 
 
