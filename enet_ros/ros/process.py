@@ -11,6 +11,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+from enet_ros.ros.participant_id import own_participant_id
+
 
 class ClosableNode(Protocol):
     """A node with a method that releases all its resources, whatever its state is."""
@@ -32,9 +34,10 @@ def run_nodes(*make_nodes: Callable[[], ClosableNode]) -> int:
     nodes: list[ClosableNode] = []
     try:
         executor = SingleThreadedExecutor()
-        for make_node in make_nodes:
-            nodes.append(make_node())
-            executor.add_node(cast(Node, nodes[-1]))
+        with own_participant_id():
+            for make_node in make_nodes:
+                nodes.append(make_node())
+                executor.add_node(cast(Node, nodes[-1]))
         if not interrupted.is_set():  # between the handler above and rclpy's
             executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -1,0 +1,54 @@
+"""The ID of this process among the DDS participants of its machine, which decides its ports."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rclpy.logging import get_logger
+
+VARIABLES = 'FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'
+PLACE = '<!-- participantID -->'  # in config/fastdds.xml
+# Without multicast, Fast DDS finds participants with IDs up to 31. Taken ones are counted up.
+IDS = 20
+
+
+@contextmanager
+def own_participant_id() -> Iterator[None]:
+    """Let Fast DDS give a participant created here other ports than to the one that it replaces.
+
+    By default a process gets the first free ports, often those of a process that was killed. Its
+    senders may then write into the shared memory of the killed one for ever (Fast DDS 2.14: if
+    its thread was between two messages, they take it for alive).
+
+    Has an effect with a profile that has PLACE.
+    """
+    variable, profile = _profile()
+    with ExitStack() as stack:
+        if variable:
+            element = f'<participantID>{os.getpid() % IDS}</participantID>'
+            try:
+                file = stack.enter_context(
+                    tempfile.NamedTemporaryFile('wb', buffering=0, suffix='.xml'))
+                file.write(profile.replace(PLACE, element).encode())
+            except OSError as error:
+                get_logger('enet_ros').warning(
+                    f'cannot write a temporary file: {error}; free space, or after a killed node '
+                    'this one may receive nothing')
+            else:
+                stack.callback(os.environ.update, {variable: os.environ[variable]})
+                os.environ[variable] = file.name
+        yield
+
+
+def _profile() -> tuple[str, str]:
+    """Return the environment variable of a profile with PLACE, and the profile, or '' and ''."""
+    for variable in VARIABLES:
+        try:
+            profile = Path(os.environ.get(variable, os.devnull)).read_text()
+        except (OSError, UnicodeDecodeError):
+            continue  # which Fast DDS reports
+        if PLACE in profile:
+            return variable, profile
+    return '', ''
