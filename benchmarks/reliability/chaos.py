@@ -24,7 +24,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 import disturb_camera
 import disturb_network
 import disturb_node
-from consumer_storm import RESULTS, ConsumerStorm
+from consumer_storm import NODES, ConsumerStorm
 from rig import open_rig, percentiles, print_machine, print_table, report_progress
 from segmentation_storm import SegmentationStorm
 from storm import Counts
@@ -62,7 +62,7 @@ def disturbances(participants: int, system_clock: bool) -> Iterator[Disturbance]
     yield Disturbance('other compressed images', disturb_camera.change_images, compressed)
     yield Disturbance('simulated clock jumps', disturb_camera.jump_clock, simulated)
     yield Disturbance('stamps jump off a simulated clock', disturb_camera.jump_stamps, simulated)
-    for node in RESULTS:
+    for node in NODES:
         yield Disturbance(f'SIGSTOP and SIGCONT of {node}', disturb_node.stop, node=node)
         yield Disturbance(f'SIGKILL of {node}', disturb_node.kill, node=node)
 
@@ -83,7 +83,7 @@ def main() -> None:
     kinds = [kind for kind in disturbances(options.participants, options.system_clock)
              if not options.only or kind.name in options.only]
     results: dict[str, Counts] = {}
-    for node in ('', *RESULTS):
+    for node in ('', *NODES):
         if of_node := [kind for kind in kinds if kind.node == node]:
             results.update(measure(node, of_node, options))
     print_machine()

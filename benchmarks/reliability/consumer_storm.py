@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from rig import Rig
-from sensor_msgs.msg import LaserScan, PointCloud2
+from sensor_msgs.msg import LaserScan
 from storm import Storm
 
 from enet_ros.ros.demo.waiting_node import QOS
@@ -13,11 +13,11 @@ from enet_ros.ros.label_stream import INPUTS
 CAMERA, SEGMENTATION = 'street_camera', 'segmentation_node'
 RATE = 30.0  # Hz
 RESERVE = 0.25  # of the budget, for the transport of the results
-RESULTS = {'freespace_node': ('scan', LaserScan), 'semantic_cloud_node': ('points', PointCloud2)}
+NODES = 'freespace_node', 'semantic_cloud_node'
 
 
 class ConsumerStorm(Storm):
-    """Controls a node of RESULTS and receives its results.
+    """Controls a node of NODES and receives its scans.
 
     segmentation: parameters of segmentation_node. size: of the camera's images, width and height.
     """
@@ -27,8 +27,7 @@ class ConsumerStorm(Storm):
         super().__init__(rig, name, seed)
         self.budget = float(str(segmentation['latency.budget_ms']))
         self.received: list[tuple[float, float]] = []  # stamp and time of receipt, seconds
-        topic, kind = RESULTS[name]
-        rig.create_subscription(kind, f'/{name}/{topic}', self._receive, QOS)
+        rig.create_subscription(LaserScan, f'/{name}/scan', self._receive, QOS)
         topics = {each: f'/{CAMERA}/{each}' for each in ('image', 'camera_info', 'depth')}
         self.topics = {**{each: f'/{SEGMENTATION}/{each}' for each in INPUTS},
                        'depth': topics['depth']}
@@ -39,7 +38,7 @@ class ConsumerStorm(Storm):
         rig.set(CAMERA, {'rate_hz': RATE})
         self.recovery()
 
-    def _receive(self, message: LaserScan | PointCloud2) -> None:
+    def _receive(self, message: LaserScan) -> None:
         stamp = message.header.stamp
         self.received.append((stamp.sec + 1e-9 * stamp.nanosec, time.time()))
 

@@ -1,6 +1,7 @@
 """The ID of this process among the DDS participants of its machine, which decides its ports."""
 
 import os
+import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,18 +17,19 @@ IDS = 20
 
 @contextmanager
 def own_participant_id() -> Iterator[None]:
-    """Let Fast DDS give a participant created here other ports than to the one that it replaces.
+    """Give a participant that is created here other ports than those of a killed process.
 
-    By default a process gets the first free ports, often those of a process that was killed. Its
-    senders may then write into the shared memory of the killed one for ever (Fast DDS 2.14: if
-    its thread was between two messages, they take it for alive).
+    Fast DDS gives a process the first free ports, often those of the killed one that it replaces.
+    Senders may then write into the shared memory of the killed one for ever: in Fast DDS 2.14, a
+    process that was killed between two messages looks alive to them. The ports follow from the ID
+    of the participant, which is random here; in a container, process IDs repeat.
 
-    Has an effect with a profile that has PLACE.
+    Has an effect only with a profile that has PLACE.
     """
     variable, profile = _profile()
     with ExitStack() as stack:
         if variable:
-            element = f'<participantID>{os.getpid() % IDS}</participantID>'
+            element = f'<participantID>{random.randrange(IDS)}</participantID>'
             try:
                 file = stack.enter_context(
                     tempfile.NamedTemporaryFile('wb', buffering=0, suffix='.xml'))
