@@ -80,8 +80,11 @@ def main() -> None:
     parser.add_argument('--engine', default='auto')
     parser.add_argument('--size', type=int, nargs=2, default=[1280, 720], help='of the images')
     options = parser.parse_args()
-    kinds = [kind for kind in disturbances(options.participants, options.system_clock)
-             if not options.only or kind.name in options.only]
+    kinds = list(disturbances(options.participants, options.system_clock))
+    names = [kind.name for kind in kinds]
+    if unknown := set(options.only or ()).difference(names):
+        parser.error(f'--only: {", ".join(unknown)}: choose from {", ".join(names)}')
+    kinds = [kind for kind in kinds if not options.only or kind.name in options.only]
     results: dict[str, Counts] = {}
     for node in ('', *NODES):
         if of_node := [kind for kind in kinds if kind.node == node]:
