@@ -6,9 +6,8 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from nodes import DOMAIN, node_process
+from nodes import node_process
 from rclpy.clock import ClockType
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
@@ -180,12 +179,8 @@ def test_ctrl_c_while_it_plays(start, probe):
 
 @pytest.mark.parametrize('simulated, kind', [('false', ClockType.STEADY_TIME),
                                              ('true', ClockType.ROS_TIME)])
-def test_only_simulated_time_sets_the_pace(simulated, kind):
-    rclpy.init(args=['--ros-args', '-p', 'rate_hz:=5.0', '-p', f'use_sim_time:={simulated}'],
-               domain_id=DOMAIN)
-    try:
-        node = ReplayNode()
-        assert [timer.clock.clock_type for timer in node.timers] == [kind] * 2
-        node.destroy_node()
-    finally:
-        rclpy.shutdown()
+def test_only_simulated_time_sets_the_pace(probe, simulated, kind):
+    node = ReplayNode(['--ros-args', '-p', 'rate_hz:=5.0', '-p', f'use_sim_time:={simulated}'],
+                      probe.context)
+    assert [timer.clock.clock_type for timer in node.timers] == [kind] * 2
+    node.destroy_node()

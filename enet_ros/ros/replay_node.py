@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -34,10 +35,11 @@ class ReplayNode(Node):
     Services (Trigger): `~/next` publishes the next readable frame and responds with its stamp in
     seconds, or without success and with the reason if there is none; `~/restart` goes back to
     the first frame, and opens a source again that could not be opened.
+    Options are those of rclpy's Node.
     """
 
-    def __init__(self) -> None:
-        super().__init__('replay_node')
+    def __init__(self, cli_args: list[str] | None = None, context: Context | None = None) -> None:
+        super().__init__('replay_node', cli_args=cli_args, context=context)
         self.parameters = Parameters(self, ReplayConfig)
         self.source: Source | None = None
         self.frames: Iterator[SourceFrame] = iter(())
