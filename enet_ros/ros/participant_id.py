@@ -20,7 +20,7 @@ def own_participant_id() -> Iterator[None]:
     """Give a participant that is created here other ports than those of a killed process.
 
     Fast DDS gives a process the first free ports, often those of the killed one that it replaces.
-    Senders may then write into the shared memory of the killed one for ever: in Fast DDS 2.14, a
+    Senders may then write into the shared memory of the killed one forever: in Fast DDS 2.14, a
     process that was killed between two messages looks alive to them. The ports follow from the ID
     of the participant, which is random here; in a container, process IDs repeat.
 
@@ -31,16 +31,15 @@ def own_participant_id() -> Iterator[None]:
         if variable:
             element = f'<participantID>{random.randrange(IDS)}</participantID>'
             try:
-                file = stack.enter_context(
-                    tempfile.NamedTemporaryFile('wb', buffering=0, suffix='.xml'))
-                file.write(profile.replace(PLACE, element).encode())
+                file = Path(stack.enter_context(tempfile.TemporaryDirectory()), 'fastdds.xml')
+                file.write_text(profile.replace(PLACE, element))
             except OSError as error:
                 get_logger('enet_ros').warning(
                     f'cannot write a temporary file: {error}; free space, or after a killed node '
                     'this one may receive nothing')
             else:
                 stack.callback(os.environ.update, {variable: os.environ[variable]})
-                os.environ[variable] = file.name
+                os.environ[variable] = str(file)
         yield
 
 
